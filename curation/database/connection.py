@@ -1,0 +1,126 @@
+"""Opening, migrating, reading and writing a database.
+
+    ledger = Database.open(home / "ledger.db", concern="ledger", migrations=Path(__file__).parent / "migrations")
+    ledger.write(lambda connection: connection.execute(insert(calls), rows))
+    with ledger.read() as connection:
+        connection.execute(select(calls)).all()
+
+SQLite runs in WAL mode with `synchronous=FULL`; all writes of a process go through one thread, each call in one
+transaction that is committed (on disk) before `write` returns. With PostgreSQL, writes use the pool directly.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import alembic.command
+import alembic.config
+import filelock
+import sqlalchemy as sa
+
+from curation.errors import DatabaseError
+
+T = TypeVar("T")
+
+ENVIRONMENT = Path(__file__).parent / "environment"
+"""Alembic's env.py, shared by all concerns."""
+
+
+class Database:
+    """A migrated database of one concern. Thread-safe; do not share it over a fork."""
+
+    def __init__(self, engine: sa.Engine, concern: str) -> None:
+        self.engine = engine
+        self.concern = concern
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"{concern}-writer") if self.is_sqlite else None
+
+    @classmethod
+    def open(cls, location: Path | str, *, concern: str, migrations: Path) -> Self:
+        """Open a database at a file path or a SQLAlchemy URL, and bring its schema up to date.
+
+        Raises:
+            DatabaseError: if it cannot be opened or migrated.
+        """
+        url = location if isinstance(location, str) and "://" in location else f"sqlite:///{Path(location).absolute()}"
+        try:
+            if url.startswith("sqlite:///"):
+                Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            engine = _create_engine(url)
+            _migrate(engine, concern, migrations)
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            raise DatabaseError(concern=concern, url=sa.make_url(url).render_as_string(), reason=_reason(error)) from error
+        return cls(engine, concern)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Give a connection for reading. Raises DatabaseError if the database cannot be used."""
+        with self._wrapped(), self.engine.connect() as connection:
+            yield connection
+
+    def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run `work` in one transaction and return its result once that is committed.
+
+        Raises:
+            DatabaseError: if the transaction cannot be committed; then nothing of it is kept.
+        """
+        if self._writer is None:
+            return self._transact(work)
+        return self._writer.submit(self._transact, work).result()
+
+    def _transact(self, work: Callable[[sa.Connection], T]) -> T:
+        with self._wrapped(), self.engine.begin() as connection:
+            return work(connection)
+
+    @contextlib.contextmanager
+    def _wrapped(self) -> Iterator[None]:
+        try:
+            yield
+        except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+            raise DatabaseError(concern=self.concern, url=self.engine.url.render_as_string(), reason=_reason(error)) from error
+
+    def close(self) -> None:
+        """Finish pending writes and let go of the file."""
+        if self._writer is not None:
+            self._writer.shutdown(wait=True)
+        self.engine.dispose()
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+
+
+def _create_engine(url: str) -> sa.Engine:
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        writes = threading.current_thread().name.partition("_")[0].endswith("-writer")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _migrate(engine: sa.Engine, concern: str, migrations: Path) -> None:
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(ENVIRONMENT))
+    config.set_main_option("version_locations", str(migrations))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(engine=engine, version_table=f"alembic_version_{concern}")
+    lock = Path(str(engine.url.database) + ".lock") if engine.dialect.name == "sqlite" else None
+    with filelock.FileLock(lock) if lock else contextlib.nullcontext():
+        alembic.command.upgrade(config, "head")
+    if lock and os.name == "posix":
+        lock.chmod(0o600)

@@ -1,0 +1,113 @@
+"""Every error that a user can meet, in one tree.
+
+The docstring of a class is its message: a template that says what happened and what to do next. Fields are filled
+from the keyword arguments of the constructor and stay readable as attributes:
+
+    raise EmptySourceError(source="notes", path="notes/*.md")
+"""
+
+from typing import Any
+
+
+class TunewrightError(Exception):
+    """{detail}"""
+
+    def __init__(self, **fields: Any) -> None:
+        self.fields = fields
+        template = " ".join((type(self).__doc__ or "{detail}").split())
+        super().__init__(template.format(**fields))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.fields)
+
+
+def _rebuild(cls: type[TunewrightError], fields: dict[str, Any]) -> TunewrightError:
+    return cls(**fields)
+
+
+class ConfigError(TunewrightError, ValueError):
+    """{path}: {problem} (received {value!r})."""
+
+
+class RecipeError(TunewrightError):
+    """{file}:{line}: {problem}"""
+
+
+class SourceNotFoundError(TunewrightError):
+    """Source '{source}': nothing was found at '{path}'. Check the path (it is relative to the folder you start from) or remove the source."""
+
+
+class EmptySourceError(TunewrightError):
+    """Source '{source}': '{path}' was read but holds no usable record. Add records, or remove the source from the recipe."""
+
+
+class UnknownPackageError(TunewrightError):
+    """Source '{source}': the Python package '{package}' cannot be imported ({reason}). Install it in this environment or correct `package`."""
+
+
+class TeacherKeyMissingError(TunewrightError):
+    """The teacher '{model}' needs an API key, but the environment variable {variable} is not set. Export it, or use `teacher: {{kind: extractive}}`, which needs none."""
+
+
+class TeacherUnreachableError(TunewrightError):
+    """The teacher endpoint {endpoint} did not answer ({reason}). Check that it runs and that `base_url` is right; replies paid for so far are kept."""
+
+
+class TeacherRefusedError(TunewrightError):
+    """The teacher endpoint {endpoint} refused request {request_id}: {reason}. Correct the model name, the key or the parameters; replies paid for so far are kept."""
+
+
+class StoreFullError(TunewrightError):
+    """Writing {path} failed: {reason}. Free some space and run the same command again; nothing half-written will be read."""
+
+
+class CorruptTableError(TunewrightError):
+    """The stored file {path} is damaged ({reason}). Delete it and run the same command again: it is built anew from its inputs."""
+
+
+class MissingTableError(TunewrightError):
+    """The table {root} is not in the store {store}. Materialize '{asset}' first."""
+
+
+class MissingSnapshotError(TunewrightError):
+    """'{asset}' has not been materialized yet. Materialize it first (or run the whole recipe with `tunewright run`)."""
+
+
+class DatabaseError(TunewrightError):
+    """The {concern} database at {url} could not be used: {reason}. Check TUNEWRIGHT_DATABASE_URL and the free space; nothing was lost."""
+
+
+class ReviewGateError(TunewrightError):
+    """Training is refused by the review gate: {problem} First row: {row}. Decide the open items at {where}, then materialize again."""
+
+
+class EmptyDatasetError(TunewrightError):
+    """The data set '{dataset}' has no rows: {reason}. See the asset 'rejections' for what was dropped and why."""
+
+
+class TrainingFailedError(TunewrightError):
+    """Training '{stage}' failed: {reason}. The last valid checkpoint is kept in {folder}; run the same command again to go on from it."""
+
+
+class ModelNotFoundError(TunewrightError):
+    """The base model '{model}' is neither a folder nor a model that can be loaded by name ({reason}). Correct `base.model`, or leave it out to build a small one."""
+
+
+class EvaluationError(TunewrightError):
+    """Evaluation stopped: {reason}"""
+
+
+class PromotionRefusedError(TunewrightError):
+    """Promotion is refused: {reason} The champion stays as it was."""
+
+
+class LedgerTamperedError(TunewrightError):
+    """The {ledger} ledger is not intact: entry {entry} does not follow from the one before it. Restore the database from a backup; nothing is promoted until then."""
+
+
+class UnknownIdError(TunewrightError):
+    """Nothing in this home has the id '{id}'. Give an example key, a row hash, a review item id, a request id or a model hash (prefixes of 8 or more characters work)."""
+
+
+class LayoutError(TunewrightError):
+    """The package '{package}' is loaded from {found}, not from {expected}: another distribution shadows it. Uninstall that one, or reinstall this project with `pip install -e .`."""

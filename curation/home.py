@@ -1,0 +1,45 @@
+"""Where one installation keeps its things, read from the environment once.
+
+    TUNEWRIGHT_HOME          folder for everything local; default `.tunewright`
+    TUNEWRIGHT_STORE         fsspec URL of the content-addressed store; default HOME/store
+    TUNEWRIGHT_DATABASE_URL  SQLAlchemy URL; default one SQLite file a concern in HOME
+    TUNEWRIGHT_REVIEW_URL    address under which people reach the review app; default http://127.0.0.1:3001
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from curation.database import Database
+from curation.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """The folder, store and databases of one installation."""
+
+    path: Path
+    store_url: str
+    database_url: str
+    """Empty: one SQLite file a concern."""
+    review_url: str
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the variables above. The folder is created when something is first written."""
+        path = Path(os.environ.get("TUNEWRIGHT_HOME") or ".tunewright").expanduser().absolute()
+        return cls(
+            path=path,
+            store_url=os.environ.get("TUNEWRIGHT_STORE") or str(path / "store"),
+            database_url=os.environ.get("TUNEWRIGHT_DATABASE_URL", ""),
+            review_url=os.environ.get("TUNEWRIGHT_REVIEW_URL") or "http://127.0.0.1:3001",
+        )
+
+    def store(self) -> Store:
+        """Open the content-addressed store."""
+        return Store(self.store_url)
+
+    def database(self, concern: str, migrations: Path) -> Database:
+        """Open (and migrate) the database of a concern. Raises DatabaseError."""
+        return Database.open(self.database_url or self.path / f"{concern}.db", concern=concern, migrations=migrations)

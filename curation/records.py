@@ -1,0 +1,261 @@
+"""The records that travel through the graph: frozen dataclasses, one Arrow schema each (see `curation.tables`).
+
+    Example(key="api/polars.Expr.str.head#routing/0", task="routing", group="head",
+            messages=(Message(role="user", content="How do I ..."), Message(role="assistant", content='{"part":"text"}')),
+            provenance=Provenance(origin="synthetic", ...))
+
+A record's `key` is its stable name; its hash (`record_hash`) is the BLAKE2b of its canonical JSON.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from curation.ids import content_hash
+
+Role = Literal["system", "user", "assistant", "tool"]
+Origin = Literal["human", "synthetic"]
+Split = Literal["", "train", "eval"]
+Decision = Literal["approve", "edit", "reject", "prefer_a", "prefer_b", "tie", "both_bad"]
+ReviewerKind = Literal["human", "automatic"]
+
+
+class Record(Protocol):
+    """What every record offers: a stable name. Records are frozen dataclasses."""
+
+    @property
+    def key(self) -> str: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One turn of a chat."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Section:
+    """A stretch of a document: its heading path, what it is, and its half-open character span in `Document.text`."""
+
+    heading_path: tuple[str, ...]
+    kind: str
+    """`body`, `signature`, `summary`, `parameters`, `returns`, `examples`, ... (docstring section names in lower case)."""
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """A source text with its sections. `text` is normalised, so white space edits do not change its hash."""
+
+    key: str
+    """`SOURCE/NAME`: for a package the qualified name, for a file its path (and `#row` in tabular files)."""
+    source: str
+    title: str
+    kind: str
+    """`function`, `method`, `property`, `class`, `module`, `attribute` for packages; `markdown`, `text`, `row` for files."""
+    text: str
+    sections: tuple[Section, ...]
+    group: str
+    """Split group: documents of one group never stand on both sides of the train / eval split."""
+    license: str
+    output_terms: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceSpan:
+    """Where in which version of a document a claim stands verbatim (half-open character offsets)."""
+
+    document_key: str
+    document_hash: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JudgeVote:
+    """One opinion of a judge model about a row; advice, never a verdict."""
+
+    judge: str
+    score: float
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Provenance:
+    """Where a row comes from, complete enough to trace it back to source text, teacher call and parents."""
+
+    origin: Origin
+    method: str
+    """How it was made: `routing`, `grounded_qa`, `demonstration`, `edit`, ..."""
+    spans: tuple[SourceSpan, ...] = ()
+    request_ids: tuple[str, ...] = ()
+    template_id: str = ""
+    template_hash: str = ""
+    teacher: str = ""
+    """Model name; the extractive teacher says `extractive`."""
+    teacher_revision: str = ""
+    sampling: str = "{}"
+    """Sampling parameters as canonical JSON."""
+    generation_depth: int = 0
+    """0 for human rows, 1 for rows made from source text, one more for each model-made parent."""
+    parents: tuple[str, ...] = ()
+    """Keys of the rows that this one was made from."""
+    license: str = ""
+    output_terms: str = ""
+    votes: tuple[JudgeVote, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Example:
+    """A conversation to learn from: everything before the last message is the prompt, the last one the answer."""
+
+    key: str
+    task: str
+    messages: tuple[Message, ...]
+    group: str
+    split: Split = ""
+    provenance: Provenance
+
+    @property
+    def prompt(self) -> tuple[Message, ...]:
+        """The messages that the model is given."""
+        return self.messages[:-1]
+
+    @property
+    def answer(self) -> str:
+        """The text that the model learns to write."""
+        return self.messages[-1].content
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreferencePair:
+    """Two answers to one prompt, the first preferred."""
+
+    key: str
+    task: str
+    prompt: tuple[Message, ...]
+    chosen: str
+    rejected: str
+    rejected_kind: str
+    """What is wrong with the rejected answer: `wrong_route`, `wrong_format`, `ungrounded`, `edited_away`, ..."""
+    group: str
+    split: Split = ""
+    provenance: Provenance
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifiableTask:
+    """A prompt whose answer a grader can check against a reference (reinforcement learning, evaluation)."""
+
+    key: str
+    task: str
+    prompt: tuple[Message, ...]
+    reference: str
+    grader: str
+    group: str
+    split: Split = ""
+    provenance: Provenance
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rejection:
+    """A row that a stage did not keep, with the reason; nothing vanishes."""
+
+    key: str
+    """Key of the dropped record (for an unreadable row: file and row number)."""
+    stage: str
+    """The asset that dropped it."""
+    reason: str
+    """Short name: `exact_duplicate`, `near_duplicate`, `unparsable_reply`, `rejected_by_reviewer`, ..."""
+    detail: str
+    """One sentence for people, with the other row's key, the similarity or the error."""
+    record_hash: str
+    excerpt: str
+    """At most 500 characters of what was dropped."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReviewItem:
+    """What a reviewer is shown. Its key is the hash of exactly that, so unchanged text keeps its verdict."""
+
+    key: str
+    kind: Literal["example", "pair"]
+    prompt: tuple[Message, ...]
+    answer: str
+    """The answer to judge; for a pair, answer A."""
+    alternative: str
+    """For a pair, answer B; otherwise empty."""
+    rubric_version: str
+    record_key: str
+    record_hash: str
+    """Hash of the row as curated."""
+    evidence: tuple[str, ...]
+    """Source passages that the answer rests on, verbatim."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """One decision about one review item. Append-only: the newest of an item counts."""
+
+    key: str
+    """Review item key."""
+    sequence: int
+    decision: Decision
+    reviewer: str
+    reviewer_kind: ReviewerKind
+    reason: str
+    edited_answer: str
+    created_at: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TeacherCall:
+    """A paid reply as the ledger holds it."""
+
+    key: str
+    """Request id: the hash of everything that determines the reply."""
+    provider: str
+    endpoint: str
+    model: str
+    revision: str
+    request: str
+    reply: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float
+    created_at: str
+
+
+def as_row(record: Any) -> Any:
+    """Turn a record into plain dicts, lists and scalars, in field order."""
+    if dataclasses.is_dataclass(record):
+        return {name: as_row(getattr(record, name)) for name in _field_names(type(record))}
+    if isinstance(record, tuple):
+        return [as_row(item) for item in record]
+    return record
+
+
+_FIELD_NAMES: dict[type, tuple[str, ...]] = {}
+
+
+def _field_names(cls: Any) -> tuple[str, ...]:
+    if cls not in _FIELD_NAMES:
+        _FIELD_NAMES[cls] = tuple(field.name for field in dataclasses.fields(cls))
+    return _FIELD_NAMES[cls]
+
+
+def record_hash(record: Record) -> str:
+    """Return the content hash of a record."""
+    return content_hash(as_row(record))
+
+
+def reject(record: Any, *, stage: str, reason: str, detail: str) -> Rejection:
+    """Describe why a stage does not keep a record."""
+    row = as_row(record)
+    excerpt = row.get("text") or row.get("chosen") or (row["messages"][-1]["content"] if row.get("messages") else "")
+    return Rejection(
+        key=record.key, stage=stage, reason=reason, detail=detail, record_hash=content_hash(row), excerpt=excerpt[:500]
+    )

@@ -1,0 +1,228 @@
+"""The content-addressed store: tables, folders (models, reports) and snapshots of assets.
+
+A table is a manifest under its root hash over immutable Parquet shards. Rows are cut into buckets by a stable hash of
+their key, so that editing one row writes one shard anew and leaves the others as they are. Everything is written under
+a temporary name, fsynced and renamed, so that a reader sees all of a file or none of it.
+
+    store = Store("/data/tunewright")            # or s3://bucket/prefix, gs://..., memory://...
+    table = store.write_table(Example, examples) # TableRef(record="Example", root="9f...", num_rows=1200)
+    list(store.read_table(Example, table.root))
+
+Layout: `shards/ab/ab....parquet`, `tables/ROOT.json`, `folders/HASH/...`, `snapshots/ASSET/PARTITION.json` (the newest),
+`builds/ASSET/FINGERPRINT.json` (what given inputs gave, so that a revert costs nothing).
+"""
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.errors import CorruptTableError, MissingSnapshotError, MissingTableError
+from curation.files import FileSystem
+from curation.ids import canonical_json, content_hash, hash_bytes, merkle_root, stable_bucket
+from curation.records import Record, record_hash
+from curation.tables import from_arrow, schema_of, to_arrow
+
+R = TypeVar("R", bound=Record)
+
+ROWS_PER_SHARD = 2048
+"""Aim for this many rows a shard; the bucket count is the next power of two."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableRef:
+    """The address of a table: the class of its records, its Merkle root and its size."""
+
+    record: str
+    root: str
+    num_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What an asset (or one partition of it) produced: addresses, never data."""
+
+    asset: str
+    partition: str
+    version: str
+    """The Dagster DataVersion: one hash over everything that downstream assets read."""
+    tables: dict[str, TableRef] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
+    """Name -> folder hash (models, reports)."""
+    values: dict[str, Any] = field(default_factory=dict)
+    """Small facts for people and summaries: counts, costs, scores."""
+    inputs: dict[str, str] = field(default_factory=dict)
+    """Asset (and partition) -> version that this was made from."""
+    fingerprint: str = ""
+    """Hash over code version, configuration and inputs: the key of the build."""
+
+
+class Store:
+    """A folder or object-store prefix that holds everything the graph produces. Safe for several processes."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.files = FileSystem(url)
+
+    # -- tables ---------------------------------------------------------------------------------------------------
+
+    def write_table(self, cls: type[R], records: Iterable[R]) -> TableRef:
+        """Store records as a table and return its address; shards that exist already are not written again.
+
+        Raises:
+            StoreFullError: if the file system refuses a write. Nothing half-written stays behind.
+        """
+        rows = sorted(((record.key, record_hash(record), record) for record in records), key=lambda row: row[:2])
+        num_buckets = _num_buckets(len(rows))
+        buckets: list[list[tuple[str, str, R]]] = [[] for _ in range(num_buckets)]
+        for row in rows:
+            buckets[stable_bucket(row[0], num_buckets)].append(row)
+        shards = [self._write_shard(cls, bucket) for bucket in buckets if bucket]
+        root = merkle_root((shard["hash"] for shard in shards), salt=_schema_text(cls))
+        manifest = {"record": cls.__name__, "root": root, "num_rows": len(rows), "shards": shards}
+        path = f"tables/{root}.json"
+        if not self.files.exists(path):
+            self.files.write_bytes(path, canonical_json(manifest).encode())
+        return TableRef(record=cls.__name__, root=root, num_rows=len(rows))
+
+    def _write_shard(self, cls: type[R], bucket: list[tuple[str, str, R]]) -> dict[str, Any]:
+        shard_hash = merkle_root((row[1] for row in bucket), salt=_schema_text(cls))
+        path = _shard_path(shard_hash)
+        if not self.files.exists(path):
+            sink = pa.BufferOutputStream()
+            pq.write_table(to_arrow(cls, (row[2] for row in bucket)), sink, compression="zstd")
+            self.files.write_bytes(path, sink.getvalue().to_pybytes())
+        return {"hash": shard_hash, "num_rows": len(bucket)}
+
+    def read_table(self, cls: type[R], root: str, *, asset: str = "the asset that makes it") -> Iterator[R]:
+        """Yield the records of a table.
+
+        Raises:
+            MissingTableError: if no table has this root.
+            CorruptTableError: if a manifest or shard cannot be read or has the wrong rows.
+        """
+        return from_arrow(cls, self.read_arrow(cls, root, asset=asset))
+
+    def read_arrow(self, cls: type, root: str, *, asset: str = "the asset that makes it") -> pa.Table:
+        """Return a whole table as Arrow. Raises as `read_table` does."""
+        manifest = self._manifest(root, asset)
+        if manifest["record"] != cls.__name__:
+            raise CorruptTableError(path=f"tables/{root}.json", reason=f"it holds {manifest['record']}, not {cls.__name__}")
+        parts = [self._read_shard(cls, shard) for shard in manifest["shards"]]
+        return pa.concat_tables(parts) if parts else schema_of(cls).empty_table()
+
+    def _manifest(self, root: str, asset: str) -> dict[str, Any]:
+        path = f"tables/{root}.json"
+        if not self.files.exists(path):
+            raise MissingTableError(root=root, store=self.url, asset=asset)
+        return _parse(path, self.files.read_bytes(path))
+
+    def _read_shard(self, cls: type, shard: dict[str, Any]) -> pa.Table:
+        path = _shard_path(shard["hash"])
+        try:
+            table = pq.read_table(pa.BufferReader(self.files.read_bytes(path)))
+        except (OSError, pa.ArrowException) as error:
+            raise CorruptTableError(path=path, reason=str(error)) from error
+        if table.num_rows != shard["num_rows"]:
+            raise CorruptTableError(path=path, reason=f"{table.num_rows} rows instead of {shard['num_rows']}")
+        return table.cast(schema_of(cls))
+
+    # -- folders --------------------------------------------------------------------------------------------------
+
+    def put_folder(self, path: Path) -> str:
+        """Copy a finished local folder into the store under the hash of its files, and return that hash."""
+        entries = {str(file.relative_to(path)): hash_bytes(file.read_bytes()) for file in sorted(path.rglob("*")) if file.is_file()}
+        folder_hash = content_hash(entries)
+        if not self.files.exists(f"folders/{folder_hash}"):
+            self.files.put_folder(path, f"folders/{folder_hash}")
+        return folder_hash
+
+    def get_folder(self, folder_hash: str) -> Path:
+        """Return a local path with the files of a stored folder (downloaded once when the store is remote).
+
+        Raises:
+            MissingTableError: if no folder has this hash.
+        """
+        if not self.files.exists(f"folders/{folder_hash}"):
+            raise MissingTableError(root=folder_hash, store=self.url, asset="the asset that makes it")
+        return self.files.get_folder(f"folders/{folder_hash}", Path(tempfile.gettempdir()) / "tunewright-folders" / folder_hash)
+
+    # -- snapshots ------------------------------------------------------------------------------------------------
+
+    def put_snapshot(self, snapshot: Snapshot) -> None:
+        """Make a snapshot the newest of its asset and remember it as the result of its fingerprint."""
+        text = json.dumps(dataclasses.asdict(snapshot), sort_keys=True, ensure_ascii=False).encode()
+        if snapshot.fingerprint:
+            self.files.write_bytes(f"builds/{snapshot.asset}/{snapshot.fingerprint}.json", text)
+        self.files.write_bytes(_snapshot_path(snapshot.asset, snapshot.partition), text)
+
+    def snapshot(self, asset: str, partition: str = "") -> Snapshot:
+        """Return the newest snapshot of an asset. Raises MissingSnapshotError if there is none."""
+        found = self.find_snapshot(asset, partition)
+        if found is None:
+            raise MissingSnapshotError(asset=f"{asset}[{partition}]" if partition else asset)
+        return found
+
+    def find_snapshot(self, asset: str, partition: str = "") -> Snapshot | None:
+        """Return the newest snapshot of an asset, or None if it was never materialized."""
+        return self._read_snapshot(_snapshot_path(asset, partition))
+
+    def find_build(self, asset: str, fingerprint: str) -> Snapshot | None:
+        """Return what an asset gave for these inputs before, if everything it points to is still there."""
+        found = self._read_snapshot(f"builds/{asset}/{fingerprint}.json")
+        if found is None:
+            return None
+        paths = [f"tables/{table.root}.json" for table in found.tables.values()]
+        paths += [f"folders/{folder}" for folder in found.folders.values()]
+        return found if all(self.files.exists(path) for path in paths) else None
+
+    def list_snapshots(self, prefix: str) -> list[Snapshot]:
+        """Return the newest snapshots of every asset and partition whose key starts with PREFIX/."""
+        paths = self.files.find(f"snapshots/{prefix}", ".json")
+        return [snapshot for path in paths if (snapshot := self._read_snapshot(path)) is not None]
+
+    def _read_snapshot(self, path: str) -> Snapshot | None:
+        if not self.files.exists(path):
+            return None
+        data = _parse(path, self.files.read_bytes(path))
+        data["tables"] = {name: TableRef(**table) for name, table in data["tables"].items()}
+        return Snapshot(**data)
+
+
+def version_of(tables: dict[str, TableRef], folders: dict[str, str], *, ignore: tuple[str, ...] = ("rejections",)) -> str:
+    """Return the data version of an asset's output; rejections are for people and do not make anything run again."""
+    roots = {name: table.root for name, table in tables.items() if name not in ignore}
+    return content_hash({"tables": roots, "folders": folders})
+
+
+def _num_buckets(num_rows: int) -> int:
+    buckets = 1
+    while buckets * ROWS_PER_SHARD < num_rows:
+        buckets *= 2
+    return buckets
+
+
+def _schema_text(cls: type) -> str:
+    return f"{cls.__name__}:{schema_of(cls).to_string(show_schema_metadata=False)}"
+
+
+def _shard_path(shard_hash: str) -> str:
+    return f"shards/{shard_hash[:2]}/{shard_hash}.parquet"
+
+
+def _snapshot_path(asset: str, partition: str) -> str:
+    return f"snapshots/{asset}/{content_hash(partition)[:12] if partition else 'latest'}.json"
+
+
+def _parse(path: str, data: bytes) -> dict[str, Any]:
+    try:
+        parsed: dict[str, Any] = json.loads(data)
+    except ValueError as error:
+        raise CorruptTableError(path=path, reason=str(error)) from error
+    return parsed
