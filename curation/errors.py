@@ -111,3 +111,47 @@ class UnknownIdError(TunewrightError):
 
 class LayoutError(TunewrightError):
     """The package '{package}' is loaded from {found}, not from {expected}: another distribution shadows it. Uninstall that one, or reinstall this project with `pip install -e .`."""
+
+
+class StaleReleaseError(TunewrightError):
+    """The release history of '{recipe}' changed while this decision was made. Materialize 'champion' again to decide on what stands now."""
+
+
+class VerdictConflictError(TunewrightError):
+    """{reviewer} decided this item ({decision}) while you were looking at it. Nothing was overwritten: look at that verdict, and decide again if you disagree."""
+
+
+class VerdictRefusedError(TunewrightError, ValueError):
+    """The verdict was not recorded: {problem}"""
+
+
+class ItemWithdrawnError(TunewrightError):
+    """Item {item} is no longer in the queue: its text has changed or its row has gone. Nothing was recorded; go on with the next item."""
+
+
+class RemoteBindError(TunewrightError, ValueError):
+    """The review app refuses to listen on '{host}': it has no login, so everyone who reaches that address could decide. Listen on 127.0.0.1 behind a proxy that asks who people are, or allow remote access explicitly."""
+
+
+class SourceUnreadableError(TunewrightError):
+    """Source '{source}': '{path}' cannot be read ({reason}). Check the address, the credentials and the permissions, then run again."""
+
+
+class TeacherBusyError(TunewrightError):
+    """The teacher endpoint {endpoint} did not give a usable answer: {reason}. The request is tried again."""
+
+
+class RequestRefusedError(TunewrightError):
+    """The teacher endpoint {endpoint} will not answer this request: {reason}. Its row is rejected."""
+
+
+class StageFailedError(TunewrightError):
+    """{stage}: {reason}"""
+
+
+class ExportError(TunewrightError):
+    """The model '{name}' cannot be exported: {reason}. Materialize the model again, or free some space."""
+
+
+class ChatFormatError(TunewrightError):
+    """The chat template of the model cannot be trained with: {problem}. Choose another `base.model`, or correct its template."""

@@ -24,7 +24,8 @@ class Record(Protocol):
     """What every record offers: a stable name. Records are frozen dataclasses."""
 
     @property
-    def key(self) -> str: ...
+    def key(self) -> str:
+        """The stable name."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,6 +195,9 @@ class ReviewItem:
     """Hash of the row as curated."""
     evidence: tuple[str, ...]
     """Source passages that the answer rests on, verbatim."""
+    task: str
+    provenance: Provenance
+    """Where the row comes from, shown beside it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curation.errors import CorruptTableError, MissingSnapshotError, MissingTableError
 from curation.files import FileSystem
 from curation.ids import canonical_json, content_hash, hash_bytes, merkle_root, stable_bucket
 from curation.records import Record, record_hash
+from curation.shard_files import decode_shard, encode_shard
 from curation.tables import from_arrow, schema_of, to_arrow
 
 R = TypeVar("R", bound=Record)
@@ -59,8 +59,10 @@ class Snapshot:
     """Small facts for people and summaries: counts, costs, scores."""
     inputs: dict[str, str] = field(default_factory=dict)
     """Asset (and partition) -> version that this was made from."""
+    code: str = ""
+    """Code version of the asset: its domain code and its settings in the recipe."""
     fingerprint: str = ""
-    """Hash over code version, configuration and inputs: the key of the build."""
+    """Hash over code version and inputs: the key of the build."""
 
 
 class Store:
@@ -95,9 +97,7 @@ class Store:
         shard_hash = merkle_root((row[1] for row in bucket), salt=_schema_text(cls))
         path = _shard_path(shard_hash)
         if not self.files.exists(path):
-            sink = pa.BufferOutputStream()
-            pq.write_table(to_arrow(cls, (row[2] for row in bucket)), sink, compression="zstd")
-            self.files.write_bytes(path, sink.getvalue().to_pybytes())
+            self.files.write_bytes(path, encode_shard(to_arrow(cls, (row[2] for row in bucket))))
         return {"hash": shard_hash, "num_rows": len(bucket)}
 
     def read_table(self, cls: type[R], root: str, *, asset: str = "the asset that makes it") -> Iterator[R]:
@@ -117,6 +117,12 @@ class Store:
         parts = [self._read_shard(cls, shard) for shard in manifest["shards"]]
         return pa.concat_tables(parts) if parts else schema_of(cls).empty_table()
 
+    def sample_rows(self, cls: type, root: str, num_rows: int) -> list[dict[str, Any]]:
+        """Return the first few rows of a table as dicts; only one shard is read. Raises as `read_table` does."""
+        shards = self._manifest(root, "the asset that makes it")["shards"]
+        rows: list[dict[str, Any]] = self._read_shard(cls, shards[0]).slice(0, num_rows).to_pylist() if shards else []
+        return rows
+
     def _manifest(self, root: str, asset: str) -> dict[str, Any]:
         path = f"tables/{root}.json"
         if not self.files.exists(path):
@@ -126,8 +132,8 @@ class Store:
     def _read_shard(self, cls: type, shard: dict[str, Any]) -> pa.Table:
         path = _shard_path(shard["hash"])
         try:
-            table = pq.read_table(pa.BufferReader(self.files.read_bytes(path)))
-        except (OSError, pa.ArrowException) as error:
+            table = decode_shard(self.files.read_bytes(path))
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise CorruptTableError(path=path, reason=str(error)) from error
         if table.num_rows != shard["num_rows"]:
             raise CorruptTableError(path=path, reason=f"{table.num_rows} rows instead of {shard['num_rows']}")
@@ -137,7 +143,9 @@ class Store:
 
     def put_folder(self, path: Path) -> str:
         """Copy a finished local folder into the store under the hash of its files, and return that hash."""
-        entries = {str(file.relative_to(path)): hash_bytes(file.read_bytes()) for file in sorted(path.rglob("*")) if file.is_file()}
+        entries = {
+            str(file.relative_to(path)): hash_bytes(file.read_bytes()) for file in sorted(path.rglob("*")) if file.is_file()
+        }
         folder_hash = content_hash(entries)
         if not self.files.exists(f"folders/{folder_hash}"):
             self.files.put_folder(path, f"folders/{folder_hash}")

@@ -1,0 +1,56 @@
+# make demo   the whole pipeline on this machine, no key and no GPU        make test      quick tests, offline
+# make dev    Dagster UI, daemon and review app; Ctrl-C stops all          make test-all  slow, browser, postgres and realdata tests too
+# make lint   ruff, mypy, import-linter, sizes, schema                     make bench     the benchmarks, short versions
+
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+TORCH := torch==2.13.0
+PACKAGES := pipelines assets curation training evaluation
+
+.PHONY: demo dev test test-all lint format bench lock
+.DEFAULT_GOAL := test
+
+# Where pip finds a CPU build of torch under this version it takes that one; set TORCH_INDEX to choose another source.
+$(VENV)/runtime: requirements.lock pyproject.toml
+	@echo "installing into $(VENV) (about two minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --progress-bar off -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/dev: requirements-dev.lock $(VENV)/runtime
+	@echo "installing what the tests need"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --progress-bar off -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/runtime
+	@$(BIN)/tunewright demo
+
+dev: $(VENV)/runtime
+	@exec $(BIN)/tunewright dev
+
+test: $(VENV)/dev
+	@$(BIN)/python -m pytest --quiet -n 2
+
+test-all: $(VENV)/dev
+	@$(BIN)/python -m pytest --quiet -n 2
+	@$(BIN)/python -m pytest --quiet -m "slow or browser or postgres or realdata"
+
+lint: $(VENV)/dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/dev
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+bench: $(VENV)/dev
+	@$(BIN)/python -m benchmarks.foundation --quick
+
+# After a change of versions in pyproject.toml: resolve anew in a fresh environment and write both locks.
+lock:
+	@bash .ci/lock

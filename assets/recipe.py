@@ -1,0 +1,126 @@
+"""The recipe: everything that one fine-tune is made of, composed of the sections that each library owns.
+
+recipe = load_recipe(Path("recipes/sdk_assistant.yaml"))     # pipelines.recipe
+recipe.asset("sft_model")                                    # "sdk_assistant/sft_model"
+"""
+
+import re
+from pathlib import Path
+
+from curation.config import check, config
+from curation.filters.config import CurateConfig
+from curation.ingest.config import SourceConfig
+from curation.quality.config import QualityConfig
+from curation.review.config import ReviewConfig
+from curation.synthesis.config import GenerateConfig, TeacherConfig
+from evaluation.config import EvaluationConfig, ReleaseConfig
+from training.config import Stage, TrainingConfig
+
+
+@config
+class Recipe:
+    """One fine-tune, from its sources to its release."""
+
+    name: str
+    """Lower-case name; the prefix of all its assets in Dagster."""
+
+    description: str = ""
+    """What the tuned model is for, in a sentence or two."""
+
+    owner: str = ""
+    """E-mail address, or `team:NAME`, shown as the owner of every asset."""
+
+    schedule: str = "0 6 * * 1"
+    """Cron line of the retraining sweep (default: Mondays at six). It costs nothing when nothing changed."""
+
+    sources: tuple[SourceConfig, ...]
+    """Where documents and demonstrations come from."""
+
+    teacher: TeacherConfig = TeacherConfig()
+    """The model that writes synthetic examples."""
+
+    generate: GenerateConfig = GenerateConfig()
+    """Which examples and pairs the teacher writes."""
+
+    curate: CurateConfig = CurateConfig()
+    """Length rules, duplicates and the train / eval split."""
+
+    quality: QualityConfig = QualityConfig()
+    """Great Expectations suites, one asset check an expectation."""
+
+    review: ReviewConfig = ReviewConfig()
+    """Who has to accept rows before anything is trained on them."""
+
+    training: TrainingConfig = TrainingConfig()
+    """The base model and the stages that it goes through."""
+
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """Held-out items, comparators and metrics."""
+
+    release: ReleaseConfig = ReleaseConfig()
+    """What a candidate has to show before it is promoted."""
+
+    def __post_init__(self) -> None:
+        check(
+            bool(re.fullmatch(r"[a-z][a-z0-9_]{0,62}", self.name)),
+            "name",
+            "must be lower-case letters, digits and _",
+            self.name,
+        )
+        check(bool(self.sources), "sources", "needs at least one source", [])
+        names = [source.name for source in self.sources]
+        check(len(set(names)) == len(names), "sources", "source names must differ", names)
+        check(
+            not self.owner or "@" in self.owner or self.owner.startswith("team:"),
+            "owner",
+            "must be an e-mail address or team:NAME",
+            self.owner,
+        )
+        self._check_stages()
+
+    def _check_stages(self) -> None:
+        has_demonstrations = any(source.role == "demonstrations" for source in self.sources)
+        has_method = self.generate.routing is not None or self.generate.grounded_qa is not None
+        has_documents = any(source.role == "documents" for source in self.sources)
+        check(
+            has_method or has_demonstrations,
+            "generate",
+            "needs a method (routing, grounded_qa), or a source with role demonstrations",
+            None,
+        )
+        check(
+            has_documents or not has_method,
+            "sources",
+            "needs a source with role documents, since generate writes examples from them",
+            [],
+        )
+        if self.training.preference is not None:
+            check(
+                self.generate.pairs is not None,
+                "training.preference",
+                "DPO needs preference pairs: add a `generate.pairs` section, or drop this one",
+                "generate.pairs missing",
+            )
+
+    def asset(self, name: str) -> str:
+        """Return the store key of one of this recipe's assets."""
+        return f"{self.name}/{name}"
+
+    def source_of(self, shard: str) -> SourceConfig:
+        """Return the source that a shard key belongs to. Raises KeyError for a shard of no source."""
+        name = shard.rsplit("-", 1)[0]
+        return next(source for source in self.sources if source.name == name)
+
+    @property
+    def training_stages(self) -> tuple[Stage, ...]:
+        """The training stages that this recipe asks for, in order."""
+        optional: tuple[tuple[Stage, object], ...] = (
+            ("dapt", self.training.dapt),
+            ("sft", self.training.sft),
+            ("preference", self.training.preference),
+        )
+        return ("base", *(stage for stage, section in optional if section is not None))
+
+
+RECIPES = Path(__file__).parent.parent / "recipes"
+"""The folder whose `*.yaml` files become assets."""

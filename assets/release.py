@@ -1,0 +1,222 @@
+"""Stage release: the verdict recomputed from the evidence, the champion in the ledger, cards and the exported model."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.code_version import code_version
+from assets.declare import as_result, declared, describe
+from assets.models import candidate_asset
+from assets.recipe import Recipe
+from assets.scores import read_comparison, report_inputs
+from assets.stage import Outputs, run_stage
+from curation.config import as_plain
+from curation.files import write_atomically
+from curation.home import Home
+from curation.ids import content_hash
+from curation.records import Example
+from curation.store import Snapshot
+from evaluation.cards import dataset_card, model_card
+from evaluation.exports import export_model
+from evaluation.promotion import Evidence, PromotionOutcome, decide_promotion, promote
+from evaluation.registry import open_release_ledger
+
+WHO = "pipeline"
+
+
+def build(recipe: Recipe) -> list[Any]:
+    """Return the assets of this stage."""
+    return [_champion(recipe), _model_card(recipe), _dataset_card(recipe), _exports(recipe)]
+
+
+def evidence_of(recipe: Recipe, home: Home) -> Evidence:
+    """Collect the hashes that a promotion rests on from the newest snapshots."""
+    store = home.store()
+    newest = {
+        name: store.snapshot(recipe.asset(name)) for name in ("answers", "scores", "comparison", "sft_dataset", "dapt_corpus")
+    }
+    preference = store.find_snapshot(recipe.asset("preference_dataset"))
+    data = {"dapt_corpus": newest["dapt_corpus"].version} | ({"preference_dataset": preference.version} if preference else {})
+    return Evidence(
+        recipe=recipe.name,
+        model_hash=store.snapshot(recipe.asset(candidate_asset(recipe))).folders["model"],
+        items_root=newest["answers"].tables["items"].root,
+        answers_root=newest["answers"].tables["answers"].root,
+        scores_root=newest["scores"].tables["scores"].root,
+        comparison_hash=read_comparison(store, newest["comparison"]).hash(),
+        training_roots=(newest["sft_dataset"].tables["examples"].root,),
+        data_roots=data,
+        config_hash=content_hash(as_plain(recipe)),
+        code_version=code_version("training.run", "evaluation.promotion"),
+    )
+
+
+def _champion(recipe: Recipe) -> dg.AssetsDefinition:
+    arguments = describe(
+        recipe,
+        "champion",
+        group="release",
+        kinds={"python"},
+        modules=("evaluation.promotion",),
+        settings=recipe.release,
+        deps=["comparison", candidate_asset(recipe)],
+        description="The live model: promoted only if the verdict, recomputed from the stored answers, is a pass.",
+    )
+
+    @declared(arguments)
+    def champion(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:
+        inputs = [home.store().snapshot(recipe.asset(name)) for name in ("comparison", candidate_asset(recipe))]
+        outcome = _promote(recipe, home)
+        values = {"promoted": outcome.promoted, "action": outcome.entry.action, "reason": outcome.entry.reason}
+        run = run_stage(
+            home,
+            asset=recipe.asset("champion"),
+            inputs=inputs,
+            code=arguments["code_version"],
+            make=lambda _: Outputs(values=values),
+        )
+        return as_result(home, run, ledger_entry=outcome.entry.sequence, model=outcome.entry.model_hash)
+
+    return champion
+
+
+def _promote(recipe: Recipe, home: Home) -> PromotionOutcome:
+    store, evidence, ledger = home.store(), evidence_of(recipe, home), open_release_ledger(home)
+    try:
+        decision = decide_promotion(evidence, store, recipe.evaluation, recipe.release)
+        return promote(decision, evidence, ledger=ledger, store=store, home=home.path, who=WHO)
+    finally:
+        ledger.close()
+
+
+def _inputs(recipe: Recipe, home: Home) -> dict[str, Snapshot]:
+    names = ["comparison", "answers", "scores", "rejections", "champion", "sft_dataset"]
+    from_models = [asset for asset in ("base_model", "dapt_model", "sft_model", "preference_model")]
+    store = home.store()
+    found = {name: store.find_snapshot(recipe.asset(name)) for name in names + from_models}
+    return {name: snapshot for name, snapshot in found.items() if snapshot is not None}
+
+
+def _licenses(recipe: Recipe) -> str:
+    return ", ".join(sorted({source.license for source in recipe.sources if source.license}))
+
+
+def _model_card(recipe: Recipe) -> dg.AssetsDefinition:
+    arguments = describe(
+        recipe,
+        "model_card",
+        group="release",
+        kinds={"markdown"},
+        modules=("evaluation.cards",),
+        deps=["evaluation_report", "champion"],
+        description="What the model is, what it was made from, and how it was measured.",
+    )
+
+    @declared(arguments)
+    def card(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:
+        inputs = _inputs(recipe, home)
+        run = run_stage(
+            home,
+            asset=recipe.asset("model_card"),
+            inputs=inputs.values(),
+            code=arguments["code_version"],
+            make=lambda _: _card(
+                home,
+                recipe,
+                "model_card",
+                model_card(
+                    report_inputs(recipe, home, inputs),
+                    base_model=recipe.training.base.model or "",
+                    license=_licenses(recipe),
+                    promoted=bool(inputs["champion"].values["promoted"]),
+                ),
+            ),
+        )
+        return as_result(home, run, card=_shown(home, run.snapshot))
+
+    return card
+
+
+def _dataset_card(recipe: Recipe) -> dg.AssetsDefinition:
+    arguments = describe(
+        recipe,
+        "dataset_card",
+        group="release",
+        kinds={"markdown"},
+        modules=("evaluation.cards",),
+        deps=["evaluation_report", "sft_dataset"],
+        description="Sources, licences, counts and hashes of the training data.",
+    )
+
+    @declared(arguments)
+    def card(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:
+        inputs = _inputs(recipe, home)
+        run = run_stage(
+            home,
+            asset=recipe.asset("dataset_card"),
+            inputs=inputs.values(),
+            code=arguments["code_version"],
+            make=lambda _: _card(home, recipe, "dataset_card", _dataset_text(recipe, home, inputs)),
+        )
+        return as_result(home, run, card=_shown(home, run.snapshot))
+
+    return card
+
+
+def _dataset_text(recipe: Recipe, home: Home, inputs: dict[str, Snapshot]) -> str:
+    rows = list(home.store().read_table(Example, inputs["sft_dataset"].tables["examples"].root))
+    licenses = Counter(row.provenance.license or "not stated" for row in rows)
+    origins = Counter(str(row.provenance.origin) for row in rows)
+    return dataset_card(report_inputs(recipe, home, inputs), licenses=dict(licenses), origins=dict(origins))
+
+
+def _card(home: Home, recipe: Recipe, name: str, text: str) -> Outputs:
+    folder = home.path / "work" / recipe.name / name
+    write_atomically(folder / "README.md", text.encode())
+    return Outputs(folders={"card": folder})
+
+
+def _shown(home: Home, snapshot: Snapshot) -> dg.MarkdownMetadataValue:
+    text = (home.store().get_folder(snapshot.folders["card"]) / "README.md").read_text()
+    body = text.split("---\n", 2)[-1] if text.startswith("---\n") else text
+    return dg.MetadataValue.md(body)
+
+
+def _exports(recipe: Recipe) -> dg.AssetsDefinition:
+    arguments = describe(
+        recipe,
+        "exports",
+        group="release",
+        kinds={"huggingface"},
+        modules=("evaluation.exports",),
+        deps=["champion", "model_card"],
+        description="The champion as a folder for Transformers, vLLM and Ollama; empty while nothing was promoted.",
+    )
+
+    @declared(arguments)
+    def exports(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:
+        store = home.store()
+        inputs = [store.snapshot(recipe.asset(name)) for name in ("champion", "model_card", candidate_asset(recipe))]
+        run = run_stage(
+            home,
+            asset=recipe.asset("exports"),
+            inputs=inputs,
+            code=arguments["code_version"],
+            make=lambda _: _export(recipe, home, inputs),
+        )
+        return as_result(home, run)
+
+    return exports
+
+
+def _export(recipe: Recipe, home: Home, inputs: list[Snapshot]) -> Outputs:
+    champion, card, candidate = inputs
+    if not champion.values["promoted"]:
+        return Outputs(values={"exported": False})
+    store = home.store()
+    readme = (store.get_folder(card.folders["card"]) / "README.md").read_text()
+    out: Path = home.path / "work" / recipe.name / "export"
+    export_model(store.get_folder(candidate.folders["model"]), out, readme=readme, name=recipe.name)
+    return Outputs(folders={"export": out}, values={"exported": True})

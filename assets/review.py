@@ -1,0 +1,215 @@
+"""Stage review: what people (or automatic reviewers) have to decide, and the rows that their verdicts let through.
+
+`review_verdicts` is observed: a sensor records the state of the review database, so a new verdict makes `verified_examples`
+run again. No decision rests on Dagster's log: `pass_review_gate` recomputes everything from the review database.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from assets.curated import shard_snapshots
+from assets.declare import as_result, declared, describe, rows_check, rows_result
+from assets.recipe import Recipe
+from assets.stage import Outputs, StageRun, run_stage
+from curation.home import Home
+from curation.ids import content_hash
+from curation.records import Document, Example, PreferencePair, Record, Rejection, ReviewItem, Verdict
+from curation.review.automatic import run_automatic_reviewers
+from curation.review.gate import verify_gate
+from curation.review.items import Evidence, build_items, evidence_lookup
+from curation.review.queue import Counts, open_queue
+from curation.review.verdicts import apply_verdicts
+from curation.store import Snapshot, Store
+from training.config import Stage
+
+
+def build(recipe: Recipe) -> list[Any]:
+    """Return the assets of this stage."""
+    return [_review_queue(recipe), _review_verdicts(recipe), _verified_examples(recipe)]
+
+
+def review_state(recipe: Recipe, home: Home) -> Snapshot:
+    """Return the verdicts that count, as an input: any new or changed one changes the version."""
+    with open_queue(home, recipe.name) as queue:
+        return Snapshot(
+            asset=recipe.asset("review_verdicts"),
+            partition="",
+            version=_state_hash(recipe, queue.current_verdicts(recipe.review.accept)),
+        )
+
+
+def _state_hash(recipe: Recipe, verdicts: dict[str, Verdict]) -> str:
+    return content_hash([recipe.review.accept, sorted((key, verdict.sequence) for key, verdict in verdicts.items())])
+
+
+def review_counts(recipe: Recipe, home: Home) -> Counts:
+    """Return how many items are open and decided, and by whom."""
+    with open_queue(home, recipe.name) as queue:
+        return queue.counts()
+
+
+def review_url(recipe: Recipe, home: Home) -> str:
+    """Return the address of the recipe's queue in the review app."""
+    return f"{home.review_url}/recipes/{recipe.name}"
+
+
+def _evidence(recipe: Recipe, store: Store) -> Evidence:
+    documents = shard_snapshots(recipe, store, "documents")
+    return evidence_lookup(row for item in documents for row in store.read_table(Document, item.tables["documents"].root))
+
+
+def _curated(recipe: Recipe, store: Store) -> tuple[list[Example], list[PreferencePair]]:
+    tables = store.snapshot(recipe.asset("curated_examples")).tables
+    return list(store.read_table(Example, tables["examples"].root)), list(
+        store.read_table(PreferencePair, tables["pairs"].root)
+    )
+
+
+def _review_queue(recipe: Recipe) -> dg.AssetsDefinition:
+    arguments = describe(
+        recipe,
+        "review_queue",
+        group="review",
+        kinds={"python", "sqlite"},
+        modules=("curation.review.items", "curation.review.automatic"),
+        settings=recipe.review,
+        deps=["curated_examples"],
+        description="The rows that need a verdict, each shown with the source text it rests on.",
+    )
+
+    @declared(arguments)
+    def review_queue(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:
+        store = home.store()
+        run = run_stage(
+            home,
+            asset=recipe.asset("review_queue"),
+            inputs=[store.snapshot(recipe.asset("curated_examples"))],
+            code=arguments["code_version"],
+            make=lambda _: _items(recipe, store),
+        )
+        counts = _sync(recipe, home, run)
+        return as_result(home, run, **dataclasses.asdict(counts), queue=dg.MetadataValue.url(review_url(recipe, home)))
+
+    return review_queue
+
+
+def _items(recipe: Recipe, store: Store) -> Outputs:
+    examples, pairs = _curated(recipe, store)
+    return Outputs(tables={"items": (ReviewItem, build_items(examples, pairs, _evidence(recipe, store), recipe.review))})
+
+
+def _sync(recipe: Recipe, home: Home, run: StageRun) -> Counts:
+    items = list(home.store().read_table(ReviewItem, run.snapshot.tables["items"].root))
+    with open_queue(home, recipe.name) as queue:
+        queue.sync_items(items, recipe.review)
+        run_automatic_reviewers(queue, items, recipe.review)
+        return queue.counts()
+
+
+def _review_verdicts(recipe: Recipe) -> Any:
+    @dg.observable_source_asset(
+        key=[recipe.name, "review_verdicts"],
+        group_name="review",
+        description="The verdicts in the review database that count now.",
+    )
+    def review_verdicts(home: dg.ResourceParam[Home]) -> dg.DataVersion:
+        return dg.DataVersion(review_state(recipe, home).version)
+
+    return review_verdicts
+
+
+def _verified_examples(recipe: Recipe) -> dg.AssetsDefinition:
+    arguments = describe(
+        recipe,
+        "verified_examples",
+        group="review",
+        kinds={"parquet"},
+        modules=("curation.review.verdicts",),
+        settings=recipe.review,
+        deps=["curated_examples", "review_queue", "review_verdicts"],
+        description="What people accepted, edited or preferred; rows that still wait are in the rejections.",
+        check_specs=[rows_check(recipe, "verified_examples"), _review_check(recipe)],
+    )
+
+    @declared(arguments)
+    def verified_examples(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:
+        inputs = [home.store().snapshot(recipe.asset(name)) for name in ("curated_examples", "review_queue")]
+        run = run_stage(
+            home,
+            asset=recipe.asset("verified_examples"),
+            inputs=[*inputs, review_state(recipe, home)],
+            code=arguments["code_version"],
+            make=lambda _: _verify(recipe, home),
+        )
+        checks = [rows_result(run), _review_result(recipe, home, run)]
+        return as_result(home, run, checks, queue=dg.MetadataValue.url(review_url(recipe, home)))
+
+    return verified_examples
+
+
+def _verify(recipe: Recipe, home: Home) -> Outputs:
+    examples, pairs = _curated(recipe, home.store())
+    with open_queue(home, recipe.name) as queue:
+        verified = apply_verdicts(examples, pairs, verdicts=queue.current_verdicts(recipe.review.accept), config=recipe.review)
+    values = {
+        "rows_in": len(examples) + len(pairs) + verified.num_added,
+        "rows_out": len(verified.examples) + len(verified.pairs),
+        "rejected": len(verified.rejections),
+        "open_items": len(verified.open_items),
+    }
+    tables: dict[str, tuple[type, Sequence[Record]]] = {
+        "examples": (Example, verified.examples),
+        "pairs": (PreferencePair, verified.pairs),
+        "rejections": (Rejection, verified.rejections),
+    }
+    return Outputs(tables=tables, values=values)
+
+
+def _review_check(recipe: Recipe) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        name="review_complete",
+        asset=dg.AssetKey([recipe.name, "verified_examples"]),
+        blocking=True,
+        description="Every row that the review policy names has a verdict. For people: training recomputes this by itself.",
+    )
+
+
+def _review_result(recipe: Recipe, home: Home, run: StageRun) -> dg.AssetCheckResult:
+    num_open = int(run.snapshot.values["open_items"])
+    where = review_url(recipe, home)
+    description = f"{num_open} items wait for a verdict at {where}" if num_open else "All items are decided."
+    metadata: dict[str, Any] = {"open_items": num_open, "queue": dg.MetadataValue.url(where)}
+    return dg.AssetCheckResult(check_name="review_complete", passed=num_open == 0, description=description, metadata=metadata)
+
+
+def pass_review_gate(recipe: Recipe, home: Home, stage: Stage) -> dict[str, Any]:
+    """Recompute the review gate for what a training stage is about to learn from, and return what it rests on as metadata.
+
+    Raises:
+        ReviewGateError: naming the first bad row; nothing is trained then.
+    """
+    store = home.store()
+    examples, pairs = _curated(recipe, store)
+    rows: list[Example | PreferencePair] = []
+    if stage == "sft":
+        rows += store.read_table(Example, store.snapshot(recipe.asset("sft_dataset")).tables["examples"].root)
+    else:
+        rows += store.read_table(PreferencePair, store.snapshot(recipe.asset("preference_dataset")).tables["pairs"].root)
+    with open_queue(home, recipe.name) as queue:
+        gate = verify_gate(
+            curated_examples=examples,
+            curated_pairs=pairs,
+            dataset_rows=rows,
+            queue=queue,
+            config=recipe.review,
+            where=review_url(recipe, home),
+        )
+    return {
+        "gate_policy": gate.policy,
+        "gate_human": gate.num_human,
+        "gate_automatic": gate.num_automatic,
+        "gate_head": gate.verdict_head,
+    }

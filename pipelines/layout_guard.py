@@ -1,0 +1,26 @@
+"""Refuses to start when one of our generic package names is taken from elsewhere (see docs/decisions/0002).
+
+Site-packages can hold a foreign `training` or `assets`; with an editable install it would win silently, and an asset
+would run somebody else's code.
+"""
+
+import importlib.util
+from pathlib import Path
+
+from curation.errors import LayoutError
+
+PACKAGES = ("pipelines", "assets", "curation", "training", "evaluation")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def check_layout(root: Path = ROOT) -> None:
+    """Check that each package comes from this project.
+
+    Raises:
+        LayoutError: naming the package and both places.
+    """
+    for package in PACKAGES:
+        spec = importlib.util.find_spec(package)
+        found = Path(spec.origin).resolve() if spec and spec.origin else None
+        if found is None or not found.is_relative_to(root):
+            raise LayoutError(package=package, found=found or "nowhere", expected=root / package)

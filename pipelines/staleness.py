@@ -1,0 +1,81 @@
+"""Which assets are out of date, by what the store holds: the ground truth behind the sweep and `tunewright run`.
+
+Dagster's own stale status looks one hop back, ignores deletions and gives up at 100 partitions, so we compare the roots
+ourselves: a snapshot is stale when it was made by other code or settings, or from other versions than its inputs have now.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+
+from assets.ingest import manifest_snapshot, shard_snapshot
+from assets.recipe import Recipe
+from assets.review import review_state
+from assets.scores import champion_before
+from curation.home import Home
+from curation.ingest.sources import SourceShard
+from curation.store import Snapshot
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One thing to materialize: an asset, or one partition of it, and the state that asks for it."""
+
+    asset: str
+    partition: str
+    wanted: str
+    """Names the state that it should reflect; equal states are retried a bounded number of times."""
+
+
+def find_stale(recipe: Recipe, home: Home, graph: BaseAssetGraph[Any], shards: Iterable[SourceShard]) -> list[Target]:
+    """Return what has to run, in the order of the graph; downstream of a stale asset nothing is listed yet."""
+    shards = tuple(shards)
+    snapshots = {_name(item.asset, item.partition): item for item in home.store().list_snapshots(recipe.name)}
+    observed = [*(shard_snapshot(recipe, shard) for shard in shards), manifest_snapshot(recipe, shards)]
+    observed += [review_state(recipe, home), champion_before(recipe, home)]
+    now = {name: item.version for name, item in snapshots.items()}
+    now |= {_name(item.asset, item.partition): item.version for item in observed}
+    stale: list[Target] = []
+    blocked: set[str] = set()
+    for key in graph.toposorted_asset_keys:
+        node = graph.get(key)
+        asset = "/".join(key.path)
+        if key.path[0] != recipe.name or not node.is_materializable:
+            continue
+        parents = {"/".join(parent.path) for parent in node.parent_keys}
+        partitions = [shard.key for shard in shards] if node.is_partitioned else [""]
+        found = [_target(asset, partition, node.code_version or "", snapshots, now, shards) for partition in partitions]
+        targets = [target for target in found if target is not None]
+        if parents & blocked:
+            blocked.add(asset)
+        elif targets:
+            stale += targets
+            blocked.add(asset)
+    return stale
+
+
+def _target(
+    asset: str,
+    partition: str,
+    code: str,
+    snapshots: Mapping[str, Snapshot],
+    now: Mapping[str, str],
+    shards: tuple[SourceShard, ...],
+) -> Target | None:
+    found = snapshots.get(_name(asset, partition))
+    if found is None:
+        return Target(asset=asset, partition=partition, wanted=f"missing:{code}")
+    changed = sorted(name for name, version in found.inputs.items() if now.get(name) != version)
+    used = {name.partition("[")[2].rstrip("]") for name in found.inputs if "[" in name}
+    listed = {shard.key for shard in shards}
+    came_or_went = not partition and bool(used) and used != listed
+    if found.code == code and not changed and not came_or_went:
+        return None
+    state = [code, *(f"{name}={now.get(name)}" for name in changed), *(sorted(listed) if came_or_went else [])]
+    return Target(asset=asset, partition=partition, wanted=";".join(state))
+
+
+def _name(asset: str, partition: str) -> str:
+    return f"{asset}[{partition}]" if partition else asset
