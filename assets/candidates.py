@@ -14,7 +14,7 @@ from curation.records import Document, Example, PreferencePair, Record, Rejectio
 from curation.synthesis.engine import Progress
 from curation.synthesis.generate import generate
 from curation.synthesis.ledger import open_ledger
-from curation.synthesis.teachers import build_teacher
+from curation.synthesis.teachers import opened_teacher
 
 MODULES = ("curation.synthesis.generate", "curation.synthesis.teachers")
 
@@ -60,13 +60,13 @@ def _generate(recipe: Recipe, home: Home, shard: str, log: Any) -> Outputs:
     def report(progress: Progress) -> None:
         log(str(progress))
 
-    with open_ledger(home) as ledger:
+    with open_ledger(home, recipe=recipe.name) as ledger, opened_teacher(recipe.teacher) as teacher:
         made = generate(
             list(documents),
             list(examples),
             config=recipe.generate,
             teacher_config=recipe.teacher,
-            teacher=build_teacher(recipe.teacher),
+            teacher=teacher,
             ledger=ledger,
             on_progress=report,
         )
@@ -76,6 +76,7 @@ def _generate(recipe: Recipe, home: Home, shard: str, log: Any) -> Outputs:
         "rejected": len(made.rejections),
         "teacher_calls": made.report.num_calls,
         "cached_replies": made.report.num_cached,
+        "failed_calls": made.report.num_failed,
         "cost_usd": made.report.cost_usd,
         "prompt_tokens": made.report.prompt_tokens,
         "completion_tokens": made.report.completion_tokens,
@@ -85,4 +86,4 @@ def _generate(recipe: Recipe, home: Home, shard: str, log: Any) -> Outputs:
         "pairs": (PreferencePair, made.pairs),
         "rejections": (Rejection, made.rejections),
     }
-    return Outputs(tables=tables, values=values)
+    return Outputs(tables=tables, values=values, is_complete=made.report.num_failed == 0)

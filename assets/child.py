@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.pipes.client import PipesClientCompletedInvocation
 
+from assets.presentation import displayable
 from curation import errors
 from curation.errors import TunewrightError
 
@@ -88,4 +89,6 @@ def _numbers(line: str) -> dict[str, Any]:
         values = json.loads(line)
     except ValueError:
         return {}
-    return {name: float(value) for name, value in values.items() if isinstance(value, (int, float))}
+    if not isinstance(values, dict):
+        return {}
+    return {name: displayable(float(value)) for name, value in values.items() if isinstance(value, (int, float))}

@@ -3,7 +3,8 @@
     code_version("curation.filters.curate")    # changes when that module, or one that it imports, changes
 
 The hash covers the module, every first-party module that it imports (found by reading the syntax tree, nothing is
-executed), and the `.sql`, `.j2` and `.mako` files beside them, so an edited template counts and an edited comment does not.
+executed), and the `.sql`, `.j2`, `.html` and `.mako` files in folders beside it that it names (for a package: all in it), so an
+edited template counts and an edited comment does not.
 """
 
 import ast
@@ -29,11 +30,17 @@ def code_version(*modules: str) -> str:
     while pending:
         module = pending.pop()
         if module not in hashes:
-            path = _path_of(module)
-            tree = ast.parse(path.read_bytes())
-            hashes[module] = content_hash([_code_text(tree), _templates_beside(path)])
-            pending.extend(_own_imports(tree))
+            hashes[module], imports = _read_module(module)
+            pending.extend(imports)
     return content_hash(hashes)[:16]
+
+
+@functools.cache
+def _read_module(module: str) -> tuple[str, tuple[str, ...]]:
+    path = _path_of(module)
+    tree = ast.parse(path.read_bytes())
+    imports = tuple(_own_imports(tree))
+    return content_hash([_code_text(tree), _templates_beside(path, tree)]), imports
 
 
 def _path_of(module: str) -> Path:
@@ -74,8 +81,10 @@ def _is_docstring(statement: ast.stmt) -> bool:
     )
 
 
-def _templates_beside(path: Path) -> dict[str, str]:
-    if path.name != "__init__.py":
-        return {}
-    files = (file for file in sorted(path.parent.rglob("*")) if file.suffix in TEMPLATE_SUFFIXES)
+def _templates_beside(path: Path, tree: ast.Module) -> dict[str, str]:
+    named = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    is_package = path.name == "__init__.py"
+    places = [place for place in path.parent.iterdir() if is_package or place.name in named]
+    found = {file for place in places for file in (place, *place.rglob("*"))}
+    files = sorted(file for file in found if file.suffix in TEMPLATE_SUFFIXES and file.is_file())
     return {str(file.relative_to(path.parent)): hash_bytes(file.read_bytes()) for file in files}

@@ -74,9 +74,12 @@ def rows_check(recipe: Recipe, name: str) -> dg.AssetCheckSpec:
 
 
 def rows_result(run: StageRun) -> dg.AssetCheckResult:
-    """Evaluate `rows_check` from the counts that the stage wrote down."""
-    values = run.snapshot.values
-    num_in, num_out, num_rejected = (int(values.get(name, 0)) for name in ("rows_in", "rows_out", "rejected"))
+    """Evaluate `rows_check`: the rows that the stage says it was given, against those that stand in its tables."""
+    snapshot = run.snapshot
+    num_in = int(snapshot.values.get("rows_in", -1))
+    sizes = {name: table.num_rows for name, table in snapshot.tables.items()}
+    num_rejected = sizes.pop("rejections", 0)
+    num_out = sum(sizes.values())
     return dg.AssetCheckResult(
         check_name="rows_accounted_for",
         passed=num_in == num_out + num_rejected,

@@ -11,6 +11,7 @@ import dagster as dg
 from assets.declare import as_result, declared, describe, rows_check, rows_result
 from assets.recipe import Recipe
 from assets.stage import Outputs, run_stage
+from curation.errors import UnknownShardError
 from curation.home import Home
 from curation.ids import merkle_root
 from curation.ingest.sources import Ingested, SourceShard, list_shards, read_shard
@@ -87,8 +88,10 @@ DESCRIPTIONS = {
 
 
 def _shard(recipe: Recipe, shard_key: str) -> Snapshot:
-    shards = list_shards(recipe.source_of(shard_key))
-    return next(shard_snapshot(recipe, shard) for shard in shards if shard.key == shard_key)
+    for shard in list_shards(recipe.source_of(shard_key)):
+        if shard.key == shard_key:
+            return shard_snapshot(recipe, shard)
+    raise UnknownShardError(recipe=recipe.name, shard=shard_key)
 
 
 def _read(recipe: Recipe, shard_key: str, role: str) -> Outputs:

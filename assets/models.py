@@ -14,7 +14,7 @@ import dagster as dg
 
 from assets.child import run_child
 from assets.declare import as_result, declared, describe
-from assets.presentation import loss_plot
+from assets.presentation import displayable, loss_plot
 from assets.recipe import Recipe
 from assets.review import pass_review_gate
 from assets.stage import Outputs, StageRun, run_stage
@@ -157,5 +157,5 @@ def _health(run: StageRun) -> dg.AssetCheckResult:
     is_finite = all(loss == loss and abs(loss) < float("inf") for loss in losses)
     fell = len(losses) < 2 or last < first
     severity = dg.AssetCheckSeverity.WARN if is_finite else dg.AssetCheckSeverity.ERROR
-    metadata = {"first_loss": first, "last_loss": last, "num_points": len(losses)}
+    metadata = {"first_loss": displayable(first), "last_loss": displayable(last), "num_points": len(losses)}
     return dg.AssetCheckResult(check_name="training_health", passed=is_finite and fell, severity=severity, metadata=metadata)

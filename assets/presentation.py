@@ -1,6 +1,7 @@
 """What people see on an asset's page: counts that Dagster plots, a few sample rows, rejections by reason, costs."""
 
 import json
+import math
 from collections import Counter
 from typing import Any
 
@@ -16,13 +17,15 @@ RECORDS: dict[str, type] = {
 }
 SAMPLE_ROWS = 5
 CELL_CHARS = 160
+ENTITIES = {ord(mark): f"&#{ord(mark)};" for mark in "&<>|`[]\\*_~"}
+"""What means something in Markdown or HTML; entities, since renderers differ on which backslashes count in a table."""
 
 
 def metadata_of(store: Store, run: StageRun) -> dict[str, Any]:
     """Return the metadata of one materialization."""
     snapshot = run.snapshot
     metadata: dict[str, Any] = {f"num_{name}": table.num_rows for name, table in snapshot.tables.items()}
-    metadata |= {name: value for name, value in snapshot.values.items() if isinstance(value, (int, float, str, bool))}
+    metadata |= {name: displayable(value) for name, value in snapshot.values.items() if isinstance(value, (int, float, str))}
     metadata["reused"] = dg.MetadataValue.bool(run.is_reused)
     for name, table in snapshot.tables.items():
         rows = store.sample_rows(RECORDS[table.record], table.root, SAMPLE_ROWS) if table.num_rows else []
@@ -33,6 +36,11 @@ def metadata_of(store: Store, run: StageRun) -> dict[str, Any]:
     for name, folder in snapshot.folders.items():
         metadata[f"{name}_path"] = dg.MetadataValue.path(str(store.get_folder(folder)))
     return metadata
+
+
+def displayable(value: Any) -> Any:
+    """Return a value that the UI can show: NaN and infinity, which are no JSON, as text."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def markdown_table(rows: list[dict[str, Any]]) -> str:
@@ -47,7 +55,7 @@ def _cell(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = " ".join(text.split())
     text = text[: CELL_CHARS - 3] + "..." if len(text) > CELL_CHARS else text
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").replace("`", "'").replace("[", "\\[")
+    return text.translate(ENTITIES)
 
 
 def _reasons(store: Store, root: str) -> str:
@@ -64,11 +72,15 @@ def loss_plot(values: dict[str, Any]) -> dict[str, Any]:
         return {}
     losses = [float(point[1]) for point in curve]
     step = max(1, len(losses) // 60)
-    bars = "".join(_bar(loss, min(losses), max(losses)) for loss in losses[::step])
+    finite = [loss for loss in losses if math.isfinite(loss)] or [0.0]
+    bars = "".join(_bar(loss, min(finite), max(finite)) for loss in losses[::step])
     text = f"`{bars}`\n\nloss {losses[0]:.3f} at step {curve[0][0]}, {losses[-1]:.3f} at step {curve[-1][0]}"
-    return {"loss": dg.MetadataValue.md(text), "loss_curve": dg.MetadataValue.json(curve)}
+    points = [[point[0], displayable(float(point[1]))] for point in curve]
+    return {"loss": dg.MetadataValue.md(text), "loss_curve": dg.MetadataValue.json(points)}
 
 
 def _bar(value: float, low: float, high: float) -> str:
     blocks = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
+    if not math.isfinite(value):
+        return "?"
     return blocks[round((value - low) / (high - low) * (len(blocks) - 1))] if high > low else blocks[0]

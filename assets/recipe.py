@@ -7,7 +7,11 @@ recipe.asset("sft_model")                                    # "sdk_assistant/sf
 import re
 from pathlib import Path
 
+from dagster._core.definitions.utils import is_valid_owner
+from dagster._utils.schedules import is_valid_cron_string
+
 from curation.config import check, config
+from curation.errors import UnknownShardError
 from curation.filters.config import CurateConfig
 from curation.ingest.config import SourceConfig
 from curation.quality.config import QualityConfig
@@ -71,11 +75,12 @@ class Recipe:
         names = [source.name for source in self.sources]
         check(len(set(names)) == len(names), "sources", "source names must differ", names)
         check(
-            not self.owner or "@" in self.owner or self.owner.startswith("team:"),
+            not self.owner or is_valid_owner(self.owner),
             "owner",
             "must be an e-mail address or team:NAME",
             self.owner,
         )
+        check(is_valid_cron_string(self.schedule), "schedule", "must be a cron line such as '0 6 * * 1'", self.schedule)
         self._check_stages()
 
     def _check_stages(self) -> None:
@@ -107,9 +112,12 @@ class Recipe:
         return f"{self.name}/{name}"
 
     def source_of(self, shard: str) -> SourceConfig:
-        """Return the source that a shard key belongs to. Raises KeyError for a shard of no source."""
+        """Return the source that a shard key belongs to. Raises UnknownShardError for a shard of no source."""
         name = shard.rsplit("-", 1)[0]
-        return next(source for source in self.sources if source.name == name)
+        for source in self.sources:
+            if source.name == name:
+                return source
+        raise UnknownShardError(recipe=self.name, shard=shard)
 
     @property
     def training_stages(self) -> tuple[Stage, ...]:

@@ -1,6 +1,5 @@
 """Stage evaluate: held-out questions answered by every comparator, scored, compared, and told in one report."""
 
-import dataclasses
 import json
 import platform
 from collections import Counter
@@ -282,9 +281,15 @@ def report_inputs(recipe: Recipe, home: Home, inputs: dict[str, Snapshot]) -> Re
         teacher=recipe.teacher.model or recipe.teacher.kind,
         teacher_calls=sum(item.values["teacher_calls"] + item.values["cached_replies"] for item in made),
         teacher_cost_usd=float(sum(item.values["cost_usd"] for item in made)),
-        review=dataclasses.asdict(review_counts(recipe, home)),
+        review=_review_facts(recipe, home),
         answer_statistics={name: inputs["answers"].values[name] for name in ("num_generated", "num_reused", "tokens_per_s")},
     )
+
+
+def _review_facts(recipe: Recipe, home: Home) -> dict[str, int]:
+    counts = review_counts(recipe, home)
+    people = {"items": counts.num_items, "open": counts.num_open, "decided by people": counts.num_human}
+    return {**people, "decided by automatic reviewers": counts.num_automatic, **counts.decisions}
 
 
 def _loss_curve(name: str, model: Snapshot) -> LossCurve:

@@ -28,6 +28,8 @@ class Outputs:
     stored: dict[str, TableRef] = field(default_factory=dict)
     """Tables that a child process has written to the store already."""
     values: dict[str, Any] = field(default_factory=dict)
+    is_complete: bool = True
+    """False when part of it failed for the moment (an endpoint that was down): it is used, but made again next time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +61,15 @@ def run_stage(
     if found is not None:
         store.put_snapshot(found)
         return StageRun(snapshot=found, is_reused=True)
-    written = _write(store, make(fingerprint))
-    snapshot = replace(written, asset=asset, partition=partition, inputs=versions, code=code, fingerprint=fingerprint)
+    outputs = make(fingerprint)
+    snapshot = replace(
+        _write(store, outputs),
+        asset=asset,
+        partition=partition,
+        inputs=versions,
+        code=code,
+        fingerprint=fingerprint if outputs.is_complete else "",
+    )
     store.put_snapshot(snapshot)
     return StageRun(snapshot=snapshot, is_reused=False)
 

@@ -155,3 +155,7 @@ class ExportError(TunewrightError):
 
 class ChatFormatError(TunewrightError):
     """The chat template of the model cannot be trained with: {problem}. Choose another `base.model`, or correct its template."""
+
+
+class UnknownShardError(TunewrightError):
+    """The sources of '{recipe}' have no shard '{shard}' now: its files are gone, or `shards` was changed. Observe the sources again (sensor {recipe}_sources), or use `tunewright run`."""

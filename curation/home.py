@@ -1,9 +1,9 @@
 """Where one installation keeps its things, read from the environment once.
 
-    TUNEWRIGHT_HOME          folder for everything local; default `.tunewright`
-    TUNEWRIGHT_STORE         fsspec URL of the content-addressed store; default HOME/store
-    TUNEWRIGHT_DATABASE_URL  SQLAlchemy URL; default one SQLite file a concern in HOME
-    TUNEWRIGHT_REVIEW_URL    address under which people reach the review app; default http://127.0.0.1:3001
+TUNEWRIGHT_HOME          folder for everything local; default `.tunewright`
+TUNEWRIGHT_STORE         fsspec URL of the content-addressed store; default HOME/store
+TUNEWRIGHT_DATABASE_URL  SQLAlchemy URL; default one SQLite file a concern in HOME
+TUNEWRIGHT_REVIEW_URL    address under which people reach the review app; default http://127.0.0.1:3001
 """
 
 import os

@@ -235,6 +235,8 @@ class TeacherCall:
 
 def as_row(record: Any) -> Any:
     """Turn a record into plain dicts, lists and scalars, in field order."""
+    if isinstance(record, (str, int, float)):
+        return record
     if dataclasses.is_dataclass(record):
         return {name: as_row(getattr(record, name)) for name in _field_names(type(record))}
     if isinstance(record, tuple):

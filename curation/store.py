@@ -62,7 +62,7 @@ class Snapshot:
     code: str = ""
     """Code version of the asset: its domain code and its settings in the recipe."""
     fingerprint: str = ""
-    """Hash over code version and inputs: the key of the build."""
+    """Hash over code version and inputs: the key of the build; empty if part of it failed and has to be tried again."""
 
 
 class Store:
@@ -184,11 +184,17 @@ class Store:
     def find_build(self, asset: str, fingerprint: str) -> Snapshot | None:
         """Return what an asset gave for these inputs before, if everything it points to is still there."""
         found = self._read_snapshot(f"builds/{asset}/{fingerprint}.json")
-        if found is None:
-            return None
-        paths = [f"tables/{table.root}.json" for table in found.tables.values()]
-        paths += [f"folders/{folder}" for folder in found.folders.values()]
-        return found if all(self.files.exists(path) for path in paths) else None
+        return found if found is not None and self.holds(found) else None
+
+    def holds(self, snapshot: Snapshot) -> bool:
+        """Tell whether all files that a snapshot points to are there: folders, tables and their shards."""
+        folders = (f"folders/{folder}" for folder in snapshot.folders.values())
+        return all(map(self.files.exists, folders)) and all(self._holds_table(table.root) for table in snapshot.tables.values())
+
+    def _holds_table(self, root: str) -> bool:
+        if not self.files.exists(f"tables/{root}.json"):
+            return False
+        return all(self.files.exists(_shard_path(shard["hash"])) for shard in self._manifest(root, "")["shards"])
 
     def list_snapshots(self, prefix: str) -> list[Snapshot]:
         """Return the newest snapshots of every asset and partition whose key starts with PREFIX/."""

@@ -1,13 +1,12 @@
 """Records <-> Arrow: one schema per record class, derived from its annotations.
 
-    schema_of(Example)                 pyarrow.Schema, one column per field, nested records as structs
-    to_arrow(Example, rows)            pyarrow.Table
-    list(from_arrow(Example, table))   the same records again
+schema_of(Example)                 pyarrow.Schema, one column per field, nested records as structs
+to_arrow(Example, rows)            pyarrow.Table
+list(from_arrow(Example, table))   the same records again
 """
 
 import dataclasses
 import functools
-import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, TypeVar
@@ -49,7 +48,7 @@ def to_arrow(cls: type, records: Iterable[Record]) -> pa.Table:
 
 def from_arrow(cls: type[R], table: pa.Table) -> Iterator[R]:
     """Read records back out of an Arrow table, batch by batch."""
-    build = _builder(cls)
+    build = _builder(typing.cast(Any, cls))
     for batch in table.to_batches(max_chunksize=4096):
         for row in batch.to_pylist():
             yield build(row)
@@ -70,8 +69,8 @@ def _converter(hint: Any) -> Callable[[Any], Any] | None:
     if typing.get_origin(hint) is tuple:
         inner = _converter(typing.get_args(hint)[0])
         return (lambda values: tuple(inner(value) for value in values)) if inner else tuple
-    if isinstance(hint, type) and not isinstance(hint, types.GenericAlias) and dataclasses.is_dataclass(hint):
-        return _builder(hint)
+    if dataclasses.is_dataclass(hint):
+        return _builder(typing.cast(Any, hint))
     return None
 
 
@@ -81,5 +80,5 @@ def from_row(cls: type[R], row: dict[str, Any]) -> R:
     Raises:
         TypeError: if a field is missing or unknown.
     """
-    built: R = _builder(cls)(row)
+    built: R = _builder(typing.cast(Any, cls))(row)
     return built

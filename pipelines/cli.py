@@ -14,11 +14,17 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from assets.recipe import RECIPES
-from curation.errors import TunewrightError
-from curation.home import Home
 from pipelines.layout_guard import check_layout
-from pipelines.recipe import find_recipe, list_recipe_files, load_recipe, recipe_schema
+
+try:
+    check_layout()  # before anything of ours is imported: it might not be ours
+except Exception as refusal:
+    sys.exit(f"error {refusal}")
+
+from assets.recipe import RECIPES  # noqa: E402
+from curation.errors import TunewrightError  # noqa: E402
+from curation.home import Home  # noqa: E402
+from pipelines.recipe import find_recipe, list_recipe_files, load_recipe, recipe_schema  # noqa: E402
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,7 +48,9 @@ def check_recipe(
         recipe = load_recipe(path)
         stages = ", ".join(recipe.training_stages)
         console.print(
-            f"{path}: fine. {len(recipe.sources)} sources, teacher {recipe.teacher.kind}, stages {stages}", markup=False
+            f"{path}: fine. {len(recipe.sources)} sources, teacher {recipe.teacher.kind}, stages {stages}",
+            markup=False,
+            soft_wrap=True,
         )
 
 
@@ -170,14 +178,14 @@ def print_status(recipe: RecipeName) -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; our own errors become one sentence and exit code 1, Ctrl-C exit code 130."""
     try:
-        check_layout()
         return app(args=arguments, prog_name="tunewright")
     except TunewrightError as error:
         Console(stderr=True, highlight=False).print(f"[bold red]error[/] {_escaped(str(error))}", soft_wrap=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("stopped; what was finished is kept, the same command goes on from there")
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == 130:  # Typer's answer to Ctrl-C
+            Console(stderr=True).print("stopped; what was finished is kept, the same command goes on from there")
+        raise
 
 
 def _escaped(text: str) -> str:

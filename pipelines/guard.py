@@ -1,10 +1,9 @@
 """A guard in front of Dagster's webserver, which has no login and accepts events that other sites forge.
 
-It refuses requests whose Host is not ours (DNS rebinding) and unsafe or WebSocket requests that come from another origin
-(cross-site forgery). `make dev` starts the webserver behind it.
+It refuses requests whose Host is not ours (DNS rebinding), unsafe or WebSocket requests that come from another origin
+(cross-site forgery), and GraphQL over GET, with which an image tag of any site could start runs. `make dev` starts the
+webserver behind it.
 """
-
-from urllib.parse import urlsplit
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -41,11 +40,12 @@ class OriginGuard:
             return "this host name is not served here."
         is_unsafe = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
         if not is_unsafe:
-            return None
+            is_operation = scope["path"].rstrip("/").endswith("/graphql") and scope.get("query_string")
+            return "GraphQL is served by POST only." if is_operation else None
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if site is not None and site not in ("same-origin", "none"):
             return "the request comes from another site."
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
             return "the request comes from another origin."
         return None
 

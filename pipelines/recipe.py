@@ -23,6 +23,7 @@ from curation.errors import ConfigError, RecipeError
 
 Path_ = tuple[str | int, ...]
 MAX_RECIPE_BYTES = 1_000_000
+MAX_VALUES = 100_000
 
 
 @functools.cache
@@ -58,6 +59,25 @@ def load_recipe(path: Path) -> Recipe:
 def list_recipe_files(folder: Path = RECIPES) -> list[Path]:
     """Return the recipe files of a folder, sorted by name."""
     return sorted(folder.glob("*.yaml"))
+
+
+def load_recipes(folder: Path = RECIPES) -> list[Recipe]:
+    """Load all recipes of a folder.
+
+    Raises:
+        RecipeError: for the first bad one, or if two have the same name: it is the prefix of their assets.
+    """
+    loaded: dict[str, Path] = {}
+    recipes = []
+    for path in list_recipe_files(folder):
+        recipe = load_recipe(path)
+        if recipe.name in loaded:
+            raise RecipeError(
+                file=path, line=1, problem=f"'name' is '{recipe.name}' as in {loaded[recipe.name]}; choose another"
+            )
+        loaded[recipe.name] = path
+        recipes.append(recipe)
+    return recipes
 
 
 def find_recipe(name_or_path: str) -> Path:
@@ -103,8 +123,9 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def _parse_yaml(path: Path, text: str) -> tuple[Any, dict[Path_, int]]:
-    loader = _Loader(text)
+    loader = None
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         lines: dict[Path_, int] = {(): 1}
         if node is None:
@@ -117,17 +138,20 @@ def _parse_yaml(path: Path, text: str) -> tuple[Any, dict[Path_, int]]:
         return value, lines
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
+        problem = getattr(error, "problem", None) or " ".join(str(error).split())
         raise RecipeError(file=path, line=mark.line + 1 if mark else 1, problem=f"not valid YAML: {problem}") from error
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:  # PyYAML lets these through
         raise RecipeError(file=path, line=1, problem=f"holds a value that has no place in a recipe: {error}") from error
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _collect_lines(path: Path, node: yaml.Node, at: Path_, lines: dict[Path_, int]) -> None:
     if len(at) > 32:
         raise RecipeError(file=path, line=node.start_mark.line + 1, problem="is nested too deeply")
+    if len(lines) > MAX_VALUES:  # a few aliases of aliases stand for billions
+        raise RecipeError(file=path, line=node.start_mark.line + 1, problem=f"holds more than {MAX_VALUES} values")
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             place = (*at, str(key.value))
@@ -163,10 +187,12 @@ def _problem(item: dict[str, Any]) -> tuple[Path_, str]:
         return loc, f"unknown key '{dotted}' (received {_short(item['input'])}){_nearest(loc)}"
     if item["type"] in ("missing", "missing_argument"):
         return loc, f"'{dotted}' is required"
+    if item["type"] == "json_invalid":
+        return loc, "holds text that is not Unicode (half of a surrogate pair)"
     cause = item.get("ctx", {}).get("error")
     if isinstance(cause, ConfigError):
-        inner = str(cause.fields["path"])
-        place = (*loc, *inner.split("."))
+        inner = str(cause.fields["path"]).split(".")
+        place = (*loc, *(inner[1:] if loc and inner[0] == loc[-1] else inner))
         return place, f"'{_dotted(place)}' {cause.fields['problem']} (received {_short(cause.fields['value'])})"
     message = item["msg"][0].lower() + item["msg"][1:]
     near = _nearest_value(item)

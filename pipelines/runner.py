@@ -20,7 +20,8 @@ from pipelines.sensors import observation
 from pipelines.staleness import find_stale
 
 SHARDED = ("documents", "demonstrations", "candidates")
-TRAINED = ("sft_model", "preference_model")
+WRAPPERS = ("DagsterExecutionStepExecutionError", "DagsterExecutionLoadInputError")
+"""Errors that Dagster puts around the one that people want to read."""
 
 
 @dataclass(kw_only=True)
@@ -132,14 +133,24 @@ def _count(result: dg.ExecuteInProcessResult, tally: RunTally) -> None:
 
 
 def _cause(result: dg.ExecuteInProcessResult) -> Exception:
+    evaluations = {evaluation.asset_check_key: evaluation for evaluation in result.get_asset_check_evaluations()}
     for event in result.filter_events(lambda event: event.is_step_failure):
+        name = event.step_key.rpartition("__")[2] if event.step_key else "run"
         error: Any = event.step_failure_data.error
         while error is not None:
-            if error.cls_name and error.cls_name not in (
-                "DagsterExecutionStepExecutionError",
-                "DagsterExecutionLoadInputError",
-            ):
-                name = event.step_key.rpartition("__")[2] if event.step_key else "run"
-                return StageFailedError(stage=name, reason=error.message.strip().partition(": ")[2] or error.message.strip())
+            if error.cls_name == "DagsterAssetCheckFailedError":
+                return _failed_check(list(evaluations.values()), name)
+            if error.cls_name and error.cls_name not in WRAPPERS:
+                reason = error.message.strip()
+                return StageFailedError(stage=name, reason=reason.partition(": ")[2] or reason)
             error = error.cause
     return StageFailedError(stage="run", reason="see the log above")
+
+
+def _failed_check(evaluations: list[dg.AssetCheckEvaluation], name: str) -> StageFailedError:
+    failed = [
+        f"{evaluation.description or 'a blocking check failed'} (check {evaluation.check_name})"
+        for evaluation in evaluations
+        if not evaluation.passed and evaluation.blocking and evaluation.severity == dg.AssetCheckSeverity.ERROR
+    ]
+    return StageFailedError(stage=name, reason="; ".join(failed))

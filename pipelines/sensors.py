@@ -20,7 +20,15 @@ from curation.ids import content_hash
 from pipelines.staleness import Target, find_stale
 
 VERSION_TAG = "dagster/data_version"
+RECIPE_TAG = "tunewright/recipe"
 TRIES_PER_STATE = 3
+BUSY = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 def build_sensors(recipe: Recipe) -> list[dg.SensorDefinition]:
@@ -34,6 +42,7 @@ def _automation_sensor(recipe: Recipe) -> dg.SensorDefinition:
         target=dg.AssetSelection.key_prefixes(recipe.name),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
+        run_tags={RECIPE_TAG: recipe.name},
     )
 
 
@@ -103,9 +112,7 @@ def _sweep_sensor(recipe: Recipe) -> dg.SensorDefinition:
         description="Compares the roots in the store and repairs lost updates and failed runs, a bounded number of times.",
     )
     def sweep(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        busy = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING]
-        filters = dg.RunsFilter(statuses=busy, tags={"tunewright/recipe": recipe.name})
-        if context.instance.get_runs_count(filters):
+        if _is_busy(recipe, context.instance):
             return dg.SkipReason("Runs are in progress.")
         try:
             assert context.repository_def is not None
@@ -122,8 +129,19 @@ def _sweep_sensor(recipe: Recipe) -> dg.SensorDefinition:
     return sweep
 
 
+def _is_busy(recipe: Recipe, instance: dg.DagsterInstance) -> bool:
+    runs = instance.get_runs(dg.RunsFilter(statuses=BUSY))
+    return any(
+        run.tags.get(RECIPE_TAG) == recipe.name or any(key.path[0] == recipe.name for key in run.asset_selection or ())
+        for run in runs
+    )
+
+
 def plan_repairs(recipe: Recipe, targets: list[Target], tries: dict[str, int]) -> tuple[list[dg.RunRequest], dict[str, int]]:
-    """Return run requests for stale targets, and how often each state was tried; a state is tried three times at most."""
+    """Return run requests for stale targets, and how often each state was tried; a state is tried three times at most.
+
+    The requests have no run key: Dagster would refuse one that it has seen, and a state can come back after weeks.
+    """
     requests, counted = [], dict[str, int]()
     for target in targets:
         state = content_hash([target.asset, target.partition, target.wanted])
@@ -132,10 +150,9 @@ def plan_repairs(recipe: Recipe, targets: list[Target], tries: dict[str, int]) -
             counted[state] += 1
             requests.append(
                 dg.RunRequest(
-                    run_key=f"{state}:{counted[state]}",
                     asset_selection=[dg.AssetKey(target.asset.split("/"))],
                     partition_key=target.partition or None,
-                    tags={"tunewright/recipe": recipe.name},
+                    tags={RECIPE_TAG: recipe.name},
                 )
             )
     return requests, counted

@@ -80,7 +80,9 @@ class Database:
     def _wrapped(self) -> Iterator[None]:
         try:
             yield
-        except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        except (sa.exc.IntegrityError, sa.exc.ProgrammingError, sa.exc.DataError):
+            raise
+        except (sa.exc.DatabaseError, sa.exc.InterfaceError) as error:
             raise DatabaseError(concern=self.concern, url=self.engine.url.render_as_string(), reason=_reason(error)) from error
 
     def close(self) -> None:

@@ -1,0 +1,116 @@
+"""The files of a source, local or remote, each with a fingerprint that changes when its content does.
+
+listing = list_files(SourceConfig(name="handbook", kind="files", path="docs/**/*.md"))
+[(file.name, file.fingerprint) for file in listing.files]     [("guide/start.md", "9f..."), ...]
+"""
+
+import functools
+import time
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import fsspec
+
+from curation.errors import SourceNotFoundError, SourceUnreadableError
+from curation.ids import content_hash, hash_bytes
+from curation.ingest.config import SourceConfig
+
+MAGIC = "*?["
+STAMPS = ("ETag", "etag", "content_hash", "md5Hash", "generation", "LastModified", "last_modified", "mtime", "created")
+"""What remote file systems report that changes with the content, best first."""
+SETTLED_SECONDS = 2.0
+"""A file that changed less than this ago is hashed again each time: clocks of file systems are coarse."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceFile:
+    """One file of a source. `name` is its path below the fixed part of the source's path and never holds the machine's."""
+
+    path: str
+    name: str
+    fingerprint: str
+
+
+class SourceFiles:
+    """The files of a source and the file system that they are on."""
+
+    def __init__(self, filesystem: Any, files: tuple[SourceFile, ...]) -> None:
+        self._filesystem = filesystem
+        self.files = files
+
+    def read(self, file: SourceFile) -> bytes:
+        """Return the content of a file. Raises OSError if it cannot be read."""
+        return bytes(self._filesystem.cat_file(file.path))
+
+
+def list_files(source: SourceConfig) -> SourceFiles:
+    """List the files of a source, sorted by name.
+
+    Raises:
+        SourceNotFoundError: if nothing is there.
+        SourceUnreadableError: if the file system cannot be reached.
+    """
+    try:
+        filesystem, root = fsspec.core.url_to_fs(source.path)
+        base, found = _expand(filesystem, root)
+        files = (_source_file(filesystem, base, path, info) for path, info in found.items())
+        listed = tuple(sorted(files, key=lambda file: file.name))
+    except FileNotFoundError as error:
+        raise SourceNotFoundError(source=source.name, path=source.path) from error
+    except Exception as error:  # drivers raise what they like: missing extras, credentials, network
+        raise SourceUnreadableError(source=source.name, path=source.path, reason=f"{type(error).__name__}: {error}") from error
+    if not listed:
+        raise SourceNotFoundError(source=source.name, path=source.path)
+    return SourceFiles(filesystem, listed)
+
+
+def _expand(filesystem: Any, root: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Return the fixed folder of a path or glob, and the information of each file by path; hidden ones only if asked for."""
+    if any(mark in root for mark in MAGIC) and not filesystem.exists(root):
+        first = min(root.find(mark) for mark in MAGIC if mark in root)
+        base, found = root[:first].rpartition("/")[0], filesystem.glob(root, detail=True)
+        hidden_too = _is_hidden(_name_below(base, root))
+    elif filesystem.isdir(root):
+        base, found = root.rstrip("/"), filesystem.find(root, detail=True)
+        hidden_too = False
+    else:
+        base, found = root.rpartition("/")[0], {root: filesystem.info(root)}
+        hidden_too = True
+    shown = {path: info for path, info in found.items() if hidden_too or not _is_hidden(_name_below(base, path))}
+    return base, {path: info for path, info in shown.items() if info.get("type") == "file"}
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in PurePosixPath(name).parts)
+
+
+def _name_below(base: str, path: str) -> str:
+    """Return the path of a file below a folder; bytes that are no UTF-8 are shown as escapes."""
+    return path.removeprefix(base).lstrip("/").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _source_file(filesystem: Any, base: str, path: str, info: dict[str, Any]) -> SourceFile:
+    name = _name_below(base, path)
+    stamp = next((str(info[key]) for key in STAMPS if info.get(key)), "")
+    if isinstance(filesystem, fsspec.implementations.local.LocalFileSystem):
+        stamp = _local_hash(Path(path))
+    elif not stamp:
+        stamp = hash_bytes(filesystem.cat_file(path))
+    return SourceFile(path=path, name=name, fingerprint=content_hash([name, info.get("size"), stamp]))
+
+
+def _local_hash(path: Path) -> str:
+    """Hash a local file by content, or say that it cannot be read: reading it later gives the rejection."""
+    try:
+        stat = path.stat()
+        if time.time() - stat.st_mtime < SETTLED_SECONDS:
+            return hash_bytes(path.read_bytes())
+        return _settled_hash(str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    except OSError as error:
+        return f"unreadable: {error.strerror}"
+
+
+@functools.lru_cache(maxsize=65_536)
+def _settled_hash(path: str, _size: int, _mtime_ns: int, _inode: int) -> str:
+    return hash_bytes(Path(path).read_bytes())

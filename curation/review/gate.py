@@ -1,0 +1,107 @@
+"""The review gate: may these rows be trained on? Recomputed from the review database and the rows themselves.
+
+    evidence = verify_gate(curated_examples=..., curated_pairs=..., dataset_rows=sft_rows, queue=queue,
+                           config=recipe.review, where="http://127.0.0.1:3001/recipes/sdk_assistant")
+
+Nothing is taken from an event log or an earlier run: the hash chain of the verdicts is checked, the verdicts are
+applied to the curated rows again, and every row of the data set has to be among what comes out. What cannot be read
+is not passed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from curation.errors import DatabaseError, LedgerTamperedError, ReviewGateError
+from curation.ids import merkle_root
+from curation.records import Example, PreferencePair, Verdict, record_hash
+from curation.review.config import Policy, ReviewConfig
+from curation.review.queue import ReviewQueue, newest_verdicts
+from curation.review.verdicts import Verified, apply_verdicts
+
+Row = Example | PreferencePair
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateEvidence:
+    """What the gate saw when it opened; goes into the model's manifest."""
+
+    policy: Policy
+    num_rows: int
+    """Rows of the data set."""
+    num_required: int
+    """Items that the policy wants a verdict on."""
+    num_human: int
+    num_automatic: int
+    verdict_head: str
+    """Head of the verdict chain; empty under `none`, which reads no verdicts."""
+    root: str
+    """Merkle root over the hashes of the data set's rows."""
+
+
+def verify_gate(
+    *,
+    curated_examples: Iterable[Example],
+    curated_pairs: Iterable[PreferencePair],
+    dataset_rows: Sequence[Row],
+    queue: ReviewQueue,
+    config: ReviewConfig,
+    where: str,
+) -> GateEvidence:
+    """Return the evidence that every row of a data set was accepted.
+
+    Raises:
+        ReviewGateError: naming the first bad row, if an item still waits, a row is not what was accepted, or the
+            verdicts cannot be read or are not intact.
+    """
+    verdicts, head = _read_verdicts(queue, config, where)
+    verified = apply_verdicts(curated_examples, curated_pairs, verdicts=verdicts, config=config)
+    if verified.open_items:
+        item, row = next(iter(verified.open_items.items()))
+        num = len(verified.open_items)
+        raise ReviewGateError(
+            problem=f"{num:,} {'items await' if num > 1 else 'item awaits'} a verdict.", row=f"{row} (item {item})", where=where
+        )
+    _check_rows(dataset_rows, verified, where)
+    kinds = list(verified.decided_by.values())
+    return GateEvidence(
+        policy=config.policy,
+        num_rows=len(dataset_rows),
+        num_required=len(kinds),
+        num_human=kinds.count("human"),
+        num_automatic=kinds.count("automatic"),
+        verdict_head=head,
+        root=merkle_root(record_hash(row) for row in dataset_rows),
+    )
+
+
+def _read_verdicts(queue: ReviewQueue, config: ReviewConfig, where: str) -> tuple[dict[str, Verdict], str]:
+    if config.policy == "none":
+        return {}, ""
+    try:
+        verdicts, head = queue.audited_verdicts()
+    except (DatabaseError, LedgerTamperedError, sa.exc.SQLAlchemyError) as error:
+        raise ReviewGateError(problem=f"the verdicts cannot be relied on ({error}).", row="all", where=where) from error
+    return newest_verdicts(verdicts, config.accept), head
+
+
+def _check_rows(rows: Sequence[Row], verified: Verified, where: str) -> None:
+    accepted: dict[tuple[type, str], list[Row]] = {}
+    given: list[Row] = [*verified.examples, *verified.pairs]
+    for row in given:
+        accepted.setdefault((type(row), row.key), []).append(row)
+    for row in rows:
+        if row not in accepted.get((type(row), row.key), ()):
+            raise ReviewGateError(
+                problem=_problem(row, accepted, verified), row=f"{row.key} (hash {record_hash(row)})", where=where
+            )
+
+
+def _problem(row: Row, accepted: dict[tuple[type, str], list[Row]], verified: Verified) -> str:
+    if (type(row), row.key) in accepted:
+        return "a row of the data set is not what was accepted: its content has changed since."
+    rejection = next((item for item in verified.rejections if item.key == row.key), None)
+    if rejection is not None:
+        return f"a row of the data set was not accepted ({rejection.reason}): {rejection.detail}"
+    return "a row of the data set stems from no curated row."

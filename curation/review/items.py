@@ -1,0 +1,77 @@
+"""Turning rows into review items, keyed by exactly what a reviewer is asked to judge.
+
+    items = build_items(examples, pairs, evidence_lookup(documents), ReviewConfig(policy="sample"))
+
+The key hashes kind, prompt, answer, alternative and rubric version, not the record: a row whose text comes back
+unchanged (new teacher revision, new split) keeps its verdict, and changed text needs a new one.
+"""
+
+from collections.abc import Callable, Iterable
+
+from curation.ids import content_hash, stable_fraction
+from curation.records import Document, Example, Message, PreferencePair, ReviewItem, SourceSpan, record_hash
+from curation.review.config import ReviewConfig
+
+Evidence = Callable[[SourceSpan], str]
+"""Gives the verbatim text of a source span; empty when that version of the document is not there."""
+
+
+def evidence_lookup(documents: Iterable[Document]) -> Evidence:
+    """Return a lookup of source spans in these documents; spans of other versions, or out of bounds, give an empty text."""
+    texts = {(document.key, record_hash(document)): document.text for document in documents}
+
+    def find(span: SourceSpan) -> str:
+        text = texts.get((span.document_key, span.document_hash), "")
+        return text[span.start : span.end] if 0 <= span.start < span.end <= len(text) else ""
+
+    return find
+
+
+def item_key(row: Example | PreferencePair, config: ReviewConfig) -> str:
+    """Return the key of the review item that stands for a row."""
+    kind, prompt, answer, alternative = _shown(row)
+    messages = [[message.role, message.content] for message in prompt]
+    return content_hash([kind, messages, answer, alternative, config.rubric_version])
+
+
+def needs_verdict(key: str, config: ReviewConfig) -> bool:
+    """Tell whether the policy asks for a verdict on the item with this key."""
+    if config.policy == "sample":
+        return stable_fraction(key, "review") < config.share
+    return config.policy == "all"
+
+
+def build_items(
+    examples: Iterable[Example], pairs: Iterable[PreferencePair], evidence: Evidence, config: ReviewConfig
+) -> list[ReviewItem]:
+    """Return the items that the policy wants reviewed, sorted by key; rows that show the same text share one item."""
+    rows: dict[str, Example | PreferencePair] = {}
+    given: list[Example | PreferencePair] = [*examples, *pairs]
+    for row in given:
+        key = item_key(row, config)
+        if needs_verdict(key, config) and (key not in rows or row.key < rows[key].key):
+            rows[key] = row
+    return [_build_item(key, row, evidence, config) for key, row in sorted(rows.items())]
+
+
+def _build_item(key: str, row: Example | PreferencePair, evidence: Evidence, config: ReviewConfig) -> ReviewItem:
+    kind, prompt, answer, alternative = _shown(row)
+    return ReviewItem(
+        key=key,
+        kind="pair" if kind == "pair" else "example",
+        prompt=prompt,
+        answer=answer,
+        alternative=alternative,
+        rubric_version=config.rubric_version,
+        record_key=row.key,
+        record_hash=record_hash(row),
+        evidence=tuple(text for span in row.provenance.spans if (text := evidence(span))),
+        task=row.task,
+        provenance=row.provenance,
+    )
+
+
+def _shown(row: Example | PreferencePair) -> tuple[str, tuple[Message, ...], str, str]:
+    if isinstance(row, Example):
+        return "example", row.prompt, row.answer, ""
+    return "pair", row.prompt, row.chosen, row.rejected

@@ -1,0 +1,157 @@
+"""What verdicts do to rows: approve keeps, edit rewrites, reject drops, prefer orders.
+
+    verified = apply_verdicts(examples, pairs, verdicts=queue.current_verdicts(config.accept), config=config)
+    verified.examples, verified.pairs, verified.rejections
+
+Every row that goes in comes out once, kept (perhaps edited) or as a rejection; `num_added` counts the pairs that edits
+add, so rows in + added = rows out + rejected.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from curation.records import Example, PreferencePair, Rejection, Verdict, reject
+from curation.review.config import ReviewConfig
+from curation.review.items import item_key, needs_verdict
+
+STAGE = "verified_examples"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """The rows that may be used, the rows that may not, and the keys of the items that still wait."""
+
+    examples: list[Example] = field(default_factory=list)
+    pairs: list[PreferencePair] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    open_items: dict[str, str] = field(default_factory=dict)
+    """Item key -> record key of the rows in scope without a verdict, in order."""
+    decided_by: dict[str, str] = field(default_factory=dict)
+    """Item key -> reviewer kind of the rows in scope with a verdict."""
+    num_added: int = 0
+    """Pairs that came into being by edits (chosen: the edit, rejected: the original)."""
+
+
+def apply_verdicts(
+    examples: Iterable[Example],
+    pairs: Iterable[PreferencePair],
+    *,
+    verdicts: Mapping[str, Verdict],
+    config: ReviewConfig,
+) -> Verified:
+    """Sort rows into kept and rejected by the verdicts that count (item key -> verdict).
+
+    A verdict on a row counts whether or not the policy asks for one, except under `none`, which reads no verdicts. A row
+    that needs one and has none is rejected as `awaiting_review`. A pair whose parent example was rejected or edited goes too.
+    """
+    counting = verdicts if config.policy != "none" else {}
+    out = _Sorter(counting, config)
+    for example in examples:
+        out.add_example(example)
+    for pair in pairs:
+        out.add_pair(pair)
+    return replace(out.verified, num_added=out.num_added)
+
+
+class _Sorter:
+    """Collects the outcome row by row; examples come before the pairs made from them."""
+
+    def __init__(self, verdicts: Mapping[str, Verdict], config: ReviewConfig) -> None:
+        self.verdicts = verdicts
+        self.config = config
+        self.verified = Verified()
+        self.num_added = 0
+        self._overruled: dict[str, Verdict] = {}
+
+    def add_example(self, example: Example) -> None:
+        key = item_key(example, self.config)
+        verdict = self._find(key)
+        match verdict.decision if verdict else "open":
+            case "approve":
+                self.verified.examples.append(example)
+            case "edit" if verdict:
+                self._overruled[example.key] = verdict
+                self._edit(example, verdict)
+            case "reject" if verdict:
+                self._overruled[example.key] = verdict
+                self._reject(
+                    example, "rejected_by_reviewer", f"{_by(verdict)} rejected it: {verdict.reason or 'no reason given'}."
+                )
+            case _ if needs_verdict(key, self.config):
+                self._wait(key, example)
+            case _:
+                self.verified.examples.append(example)
+
+    def add_pair(self, pair: PreferencePair) -> None:
+        key = item_key(pair, self.config)
+        verdict = self._find(key)
+        parent = next((name for name in pair.provenance.parents if name in self._overruled), None)
+        match verdict.decision if verdict else "open":
+            case _ if parent is not None:
+                overruled = self._overruled[parent]
+                self._reject(pair, "parent_rejected", f"{_by(overruled)} chose {overruled.decision} for its example {parent}.")
+            case "prefer_a":
+                self.verified.pairs.append(pair)
+            case "prefer_b":
+                self.verified.pairs.append(_swapped(pair))
+            case "tie" | "both_bad" if verdict:
+                self._reject(pair, "rejected_by_reviewer", f"{_by(verdict)} called it {verdict.decision.replace('_', ' ')}.")
+            case _ if needs_verdict(key, self.config):
+                self._wait(key, pair)
+            case _:
+                self.verified.pairs.append(pair)
+
+    def _find(self, key: str) -> Verdict | None:
+        verdict = self.verdicts.get(key)
+        if verdict is not None and needs_verdict(key, self.config):
+            self.verified.decided_by[key] = verdict.reviewer_kind
+        return verdict
+
+    def _wait(self, key: str, row: Example | PreferencePair) -> None:
+        self.verified.open_items.setdefault(key, row.key)
+        self._reject(row, "awaiting_review", f"No {self.config.accept} verdict yet; policy is `{self.config.policy}`.")
+
+    def _edit(self, example: Example, verdict: Verdict) -> None:
+        edited = _edited(example, verdict)
+        self.verified.examples.append(edited)
+        self.verified.pairs.append(_edited_away(example, edited))
+        self.num_added += 1
+
+    def _reject(self, row: Example | PreferencePair, reason: str, detail: str) -> None:
+        self.verified.rejections.append(reject(row, stage=STAGE, reason=reason, detail=detail))
+
+
+def _by(verdict: Verdict) -> str:
+    return f"{verdict.reviewer} (verdict {verdict.sequence})"
+
+
+def _edited(example: Example, verdict: Verdict) -> Example:
+    answer = replace(example.messages[-1], content=verdict.edited_answer)
+    provenance = replace(example.provenance, method="edit", origin="human", parents=(example.key,))
+    return replace(example, key=f"{example.key}/edit", messages=(*example.prompt, answer), provenance=provenance)
+
+
+def _edited_away(original: Example, edited: Example) -> PreferencePair:
+    return PreferencePair(
+        key=f"{edited.key}/pair",
+        task=original.task,
+        prompt=original.prompt,
+        chosen=edited.answer,
+        rejected=original.answer,
+        rejected_kind="edited_away",
+        group=original.group,
+        split=original.split,
+        provenance=replace(edited.provenance, parents=(original.key, edited.key)),
+    )
+
+
+def _swapped(pair: PreferencePair) -> PreferencePair:
+    provenance = replace(pair.provenance, method="preference", parents=(pair.key, *pair.provenance.parents))
+    return replace(
+        pair,
+        key=f"{pair.key}/swap",
+        chosen=pair.rejected,
+        rejected=pair.chosen,
+        rejected_kind="not_preferred",
+        provenance=provenance,
+    )

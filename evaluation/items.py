@@ -1,0 +1,96 @@
+"""Which held-out items are asked, and the proof that none of them was trained on.
+
+items = choose_items(eval_examples, config)
+assert_held_out(items, training_examples)      # EvaluationError names the first shared key, prompt or group
+"""
+
+from collections.abc import Iterable, Sequence
+
+from curation.errors import EvaluationError
+from curation.ids import content_hash, stable_fraction
+from curation.records import Example, Message, as_row
+from evaluation.config import EvaluationConfig
+
+
+def choose_items(examples: Iterable[Example], config: EvaluationConfig) -> list[Example]:
+    """Return at most `max_items` held-out examples, sorted by key: a subset that stays put as other items come and go.
+
+    Raises:
+        EvaluationError: if a row is not of the `eval` split, two rows share a key, or there is none.
+    """
+    rows = sorted(examples, key=lambda row: row.key)
+    for row, following in zip(rows, rows[1:], strict=False):
+        if row.key == following.key:
+            raise EvaluationError(reason=f"the evaluation set holds two rows with the key '{row.key}'.")
+    for row in rows:
+        if row.split != "eval":
+            raise EvaluationError(reason=f"row '{row.key}' of the evaluation set belongs to the split '{row.split or 'none'}'.")
+    if not rows:
+        raise EvaluationError(reason="the evaluation set is empty. Add sources, or raise `curate.eval_share`.")
+    salt = f"items:{config.seed}"
+    chosen = sorted(rows, key=lambda row: (stable_fraction(row.key, salt), row.key))[: config.max_items]
+    return sorted(chosen, key=lambda row: row.key)
+
+
+def assert_held_out(items: Sequence[Example], training_examples: Iterable[Example]) -> None:
+    """Prove that no item shares its key, its prompt or its group with a training row.
+
+    Raises:
+        EvaluationError: naming the item, the training row and what they share.
+    """
+    keys = {item.key: item.key for item in items}
+    prompts = {prompt_hash(item.prompt): item.key for item in items}
+    groups = {item.group: item.key for item in items}
+    for row in training_examples:
+        for seen, value, what in (
+            (keys, row.key, "key"),
+            (prompts, prompt_hash(row.prompt), "prompt"),
+            (groups, row.group, "group"),
+        ):
+            if value in seen:
+                raise EvaluationError(
+                    reason=f"item '{seen[value]}' was trained on: it has the {what} of the training row '{row.key}'."
+                )
+
+
+def prompt_hash(prompt: tuple[Message, ...]) -> str:
+    """Return a hash of what is asked, blind to case and white space."""
+    return content_hash([[message.role, " ".join(message.content.split()).casefold()] for message in prompt])
+
+
+def question_text(item: Example) -> str:
+    """Return the prompt as plain text for people: the user's words, or every turn with its role when there are several."""
+    turns = [message for message in item.prompt if message.role != "system"]
+    if len(turns) == 1:
+        return turns[0].content
+    return "\n".join(f"{message.role}: {message.content}" for message in turns)
+
+
+def spread_shots(training_examples: Iterable[Example], num_shots: int, seed: int) -> tuple[Example, ...]:
+    """Return training examples to show, as many different answers as possible; the same ones whatever the row order."""
+    rows = sorted(training_examples, key=lambda row: (stable_fraction(row.key, f"shots:{seed}"), row.key))
+    rank: dict[str, int] = {}
+    order: list[tuple[int, int]] = []
+    for index, row in enumerate(rows):
+        order.append((rank.get(row.answer, 0), index))
+        rank[row.answer] = rank.get(row.answer, 0) + 1
+    return tuple(rows[index] for _, index in sorted(order)[:num_shots])
+
+
+def most_frequent_answer(training_examples: Iterable[Example]) -> str:
+    """Return the answer that occurs most often; of equally frequent ones the first in alphabetical order.
+
+    Raises:
+        EvaluationError: if there are no training examples.
+    """
+    counts: dict[str, int] = {}
+    for row in training_examples:
+        counts[row.answer] = counts.get(row.answer, 0) + 1
+    if not counts:
+        raise EvaluationError(reason="there are no training examples, so there is no most frequent answer.")
+    return min(counts, key=lambda answer: (-counts[answer], answer))
+
+
+def shots_hash(shots: Sequence[Example]) -> str:
+    """Return one hash over the messages shown."""
+    return content_hash([as_row(shot.messages) for shot in shots])

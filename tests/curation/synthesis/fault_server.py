@@ -1,0 +1,144 @@
+"""A chat endpoint that misbehaves as told: each request takes the next behaviour; the last one stays.
+
+with fault_server([too_many(retry_after="0.1"), chat('{"questions": []}')]) as server:
+    server.url, server.requests
+"""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Behaviour = Callable[[BaseHTTPRequestHandler], None]
+
+
+@dataclass
+class Seen:
+    """A request as it arrived."""
+
+    body: dict[str, Any]
+    authorization: str
+    at: float
+
+
+@dataclass
+class FaultServer:
+    """Address of the server and what it was asked."""
+
+    url: str
+    requests: list[Seen] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def fault_server(behaviours: Sequence[Behaviour]) -> Iterator[FaultServer]:
+    """Serve on a free port of this machine."""
+    script = list(behaviours)
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            with lock:
+                seen.requests.append(Seen(body, self.headers.get("authorization", ""), time.monotonic()))
+                behave = script.pop(0) if len(script) > 1 else script[0]
+            with contextlib.suppress(ConnectionError):
+                behave(self)
+
+        def log_message(self, *_: Any) -> None:
+            """Stay silent."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: Any) -> None:
+            """Stay silent."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    seen = FaultServer(url=f"http://127.0.0.1:{server.server_address[1]}/v1")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def answer(status: int, body: bytes, *, content_type: str = "application/json", **headers: str) -> Behaviour:
+    """Send a whole answer."""
+
+    def behave(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        handler.send_header("content-type", content_type)
+        handler.send_header("content-length", str(len(body)))
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return behave
+
+
+def completion(text: Any, *, finish_reason: str = "stop", **more: Any) -> dict[str, Any]:
+    """Return a chat completion as JSON."""
+    message = {"role": "assistant", "content": text, **more}
+    choice = {"index": 0, "finish_reason": finish_reason, "message": message}
+    usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+    return {"id": "c-1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+
+
+def chat(text: Any, **more: Any) -> Behaviour:
+    """Answer as a chat endpoint does."""
+    return answer(200, json.dumps(completion(text, **more)).encode())
+
+
+def refuse(status: int, message: str, *, code: str | None = None, **headers: str) -> Behaviour:
+    """Refuse as OpenAI does."""
+    return answer(
+        status, json.dumps({"error": {"message": message, "code": code, "type": "error", "param": None}}).encode(), **headers
+    )
+
+
+def echo_key(handler: BaseHTTPRequestHandler) -> None:
+    """Answer with the key that was sent."""
+    chat(json.dumps({"key": handler.headers.get("authorization", "")}))(handler)
+
+
+def cut_short(handler: BaseHTTPRequestHandler) -> None:
+    """Promise more bytes than are sent."""
+    body = json.dumps(completion("half")).encode()
+    handler.send_response(200)
+    handler.send_header("content-type", "application/json")
+    handler.send_header("content-length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body[: len(body) // 2])
+    handler.close_connection = True
+
+
+def hang_up(handler: BaseHTTPRequestHandler) -> None:
+    """Close the connection without a word."""
+    handler.close_connection = True
+    handler.connection.close()
+
+
+def hang(handler: BaseHTTPRequestHandler) -> None:
+    """Say nothing for long."""
+    time.sleep(2.0)
+
+
+def drip(handler: BaseHTTPRequestHandler) -> None:
+    """Send one byte at a time, each within any read timeout, without end."""
+    handler.send_response(200)
+    handler.send_header("content-length", "100000")
+    handler.end_headers()
+    for _ in range(60):
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+        time.sleep(0.05)

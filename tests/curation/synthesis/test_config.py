@@ -1,0 +1,93 @@
+"""What a recipe may say about the teacher and about generation."""
+
+from typing import Any
+
+import pytest
+
+from curation.errors import ConfigError
+from curation.synthesis.config import GenerateConfig, GroundedQaConfig, PairsConfig, RoutingConfig, TeacherConfig
+
+ROUTES = {"a": ("x.*",), "b": ("y.*",)}
+
+
+def test_defaults_need_no_model_and_generate_nothing() -> None:
+    assert TeacherConfig().endpoint == "local"
+    assert GenerateConfig() == GenerateConfig(routing=None, grounded_qa=None, pairs=None, seed=0)
+
+
+def test_endpoint_of_an_openai_teacher() -> None:
+    assert TeacherConfig(kind="openai", model="m").endpoint == "https://api.openai.com/v1"
+    assert TeacherConfig(kind="openai", model="m", base_url="http://127.0.0.1:8000/v1/").endpoint == "http://127.0.0.1:8000/v1"
+
+
+@pytest.mark.parametrize(
+    ("field", "settings"),
+    [
+        ("model", {"kind": "openai"}),
+        ("model", {"model": "m"}),
+        ("base_url", {"base_url": "http://127.0.0.1/v1"}),
+        ("base_url", {"kind": "openai", "model": "m", "base_url": "127.0.0.1:8000"}),
+        ("base_url", {"kind": "openai", "model": "m", "base_url": "file:///etc/passwd"}),
+        ("base_url", {"kind": "openai", "model": "m", "base_url": "http://u:hunter2@host/v1"}),
+        ("base_url", {"kind": "openai", "model": "m", "base_url": "http://host/v1?key=hunter2"}),
+        ("api_key_env", {"api_key_env": "sk-hunter2"}),
+        ("api_key_env", {"api_key_env": ""}),
+        ("temperature", {"temperature": 2.5}),
+        ("temperature", {"temperature": float("nan")}),
+        ("max_tokens", {"max_tokens": 0}),
+        ("timeout_seconds", {"timeout_seconds": 0.0}),
+        ("concurrency", {"concurrency": 0}),
+        ("max_attempts", {"max_attempts": 0}),
+        ("price_input_usd_per_million", {"price_input_usd_per_million": -1.0}),
+    ],
+)
+def test_impossible_teachers_are_refused_by_field(field: str, settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TeacherConfig(**settings)
+    assert caught.value.fields["path"] == field
+
+
+@pytest.mark.parametrize("settings", [{"api_key_env": "sk-hunter2"}, {"base_url": "http://u:hunter2@host/v1"}])
+def test_a_secret_in_the_wrong_place_is_not_shown(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TeacherConfig(kind="openai", model="m", **settings)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"routes": {}},
+        {"routes": {"a": ("x",)}},
+        {"routes": {"a": (), "b": ("y",)}},
+        {"routes": {"a": ("",), "b": ("y",)}},
+        {"routes": {" a": ("x",), "b": ("y",)}},
+        {"routes": {"": ("x",), "b": ("y",)}},
+        {"routes": ROUTES, "answer_key": " "},
+        {"routes": ROUTES, "questions_per_document": 0},
+        {"routes": ROUTES, "questions_per_document": 51},
+    ],
+)
+def test_impossible_routings_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        RoutingConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"pairs": PairsConfig(kinds=("wrong_route",))},
+        {"pairs": PairsConfig(kinds=("ungrounded",)), "routing": RoutingConfig(routes=ROUTES)},
+        {"pairs": PairsConfig(kinds=("wrong_route",)), "grounded_qa": GroundedQaConfig()},
+        {"seed": -1},
+    ],
+)
+def test_impossible_combinations_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        GenerateConfig(**settings)
+
+
+@pytest.mark.parametrize("settings", [{"kinds": ()}, {"kinds": ("wrong_route", "wrong_route")}, {"per_example": 0}])
+def test_impossible_pairs_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        PairsConfig(**settings)

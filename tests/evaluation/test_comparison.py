@@ -1,0 +1,127 @@
+import json
+import random
+from dataclasses import replace
+
+import pytest
+
+from curation.errors import ConfigError, EvaluationError
+from evaluation.comparison import Comparison, compare, comparison_from_json
+from evaluation.config import EvaluationConfig, ReleaseConfig
+from evaluation.records import Score
+
+
+def make_scores(shares: dict[str, float], num_items: int = 200, group_size: int = 2) -> list[Score]:
+    rows = []
+    for comparator, share in shares.items():
+        right = set(random.Random(comparator).sample(range(num_items), round(share * num_items)))
+        for number in range(num_items):
+            value = float(number in right)
+            rows.append(
+                Score(
+                    key=f"{comparator}/{number}",
+                    comparator=comparator,
+                    item_key=str(number),
+                    group=f"g{number // group_size}",
+                    exact_match=value,
+                    json_valid=1.0,
+                    token_f1=value / 2,
+                )
+            )
+    return rows
+
+
+def decide(shares: dict[str, float], num_items: int = 200, **release: float) -> Comparison:
+    return compare(make_scores(shares, num_items), EvaluationConfig(bootstrap_samples=500), ReleaseConfig(**release))  # type: ignore[arg-type]
+
+
+def test_a_clear_gain_passes_and_names_the_numbers() -> None:
+    seen = decide({"base": 0.1, "candidate": 0.8})
+    assert seen.verdict == "pass"
+    assert seen.reason.startswith("The candidate is 70.0 points ahead of the base (interval +")
+    against = seen.against("base")
+    assert against is not None
+    assert against.difference == pytest.approx(0.7)
+    assert against.num_better - against.num_worse == 140
+    assert against.num_better + against.num_worse + against.num_equal == 200
+    assert against.p_value < 0.01
+    assert seen.mean("candidate", "exact_match") == pytest.approx(0.8)
+
+
+def test_a_clear_loss_and_a_standstill_fail() -> None:
+    assert decide({"base": 0.8, "candidate": 0.3}).verdict == "fail"
+    level = decide({"base": 0.0, "candidate": 0.0})
+    assert level.verdict == "fail"
+    assert level.reason.startswith("The candidate is level with the base")
+
+
+def test_a_small_gain_is_undecided_and_says_how_many_items_it_takes() -> None:
+    seen = decide({"base": 0.50, "candidate": 0.54})
+    assert seen.verdict == "undecided"
+    assert "About " in seen.reason
+    assert "items would be needed" in seen.reason
+
+
+def test_too_few_items_are_never_enough() -> None:
+    seen = decide({"base": 0.0, "candidate": 1.0}, num_items=40)
+    assert seen.verdict == "undecided"
+    assert "Only 40 held-out items were answered, and 50 are the least" in seen.reason
+
+
+def test_few_groups_are_never_enough() -> None:
+    rows = [replace(row, group=str(int(row.item_key) % 4)) for row in make_scores({"base": 0.0, "candidate": 1.0})]
+    assert compare(rows, EvaluationConfig(), ReleaseConfig()).verdict == "undecided"
+
+
+def test_the_minimum_difference_has_to_be_exceeded() -> None:
+    assert decide({"base": 0.3, "candidate": 0.6}, minimum_difference=0.1).verdict == "pass"
+    assert decide({"base": 0.3, "candidate": 0.6}, minimum_difference=0.25).verdict == "undecided"
+    assert decide({"base": 0.3, "candidate": 0.6}, minimum_difference=0.5).verdict == "fail"
+
+
+def test_the_champion_must_be_held_but_need_not_be_beaten() -> None:
+    shares = {"base": 0.1, "candidate": 0.8}
+    assert decide({**shares, "champion": 0.5}).verdict == "pass"
+    worse = decide({**shares, "champion": 0.99})
+    assert worse.verdict == "fail"
+    assert "behind the champion" in worse.reason
+    assert decide({**shares, "champion": 0.99}, against_champion=False).verdict == "pass"
+
+
+def test_other_comparators_only_inform() -> None:
+    seen = decide({"base": 0.1, "base_few_shot": 0.95, "majority": 0.3, "candidate": 0.8})
+    assert seen.verdict == "pass"
+    assert [item.opponent for item in seen.differences if item.decisive] == ["base"]
+
+
+def test_row_order_changes_nothing_and_json_keeps_everything() -> None:
+    rows = make_scores({"base": 0.2, "candidate": 0.7})
+    seen = compare(rows, EvaluationConfig(), ReleaseConfig())
+    assert compare(reversed(rows), EvaluationConfig(), ReleaseConfig()).hash() == seen.hash()
+    again = comparison_from_json(json.loads(json.dumps(seen.as_json())))
+    assert again == seen
+    assert again.hash() == seen.hash()
+
+
+def test_unequal_items_and_missing_comparators_are_refused() -> None:
+    rows = make_scores({"base": 0.2, "candidate": 0.7})
+    with pytest.raises(EvaluationError, match="'base' and 'candidate' did not answer the same items"):
+        compare(rows[1:], EvaluationConfig(), ReleaseConfig())
+    with pytest.raises(EvaluationError, match="no scores of 'base'"):
+        compare(make_scores({"candidate": 0.7}), EvaluationConfig(), ReleaseConfig())
+    with pytest.raises(EvaluationError, match="two scores"):
+        compare([*rows, rows[0]], EvaluationConfig(), ReleaseConfig())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"comparators": ("base",)},
+        {"max_items": 0},
+        {"confidence": 1.0},
+        {"shots": 0},
+        {"comparators": ("base", "candidate", "base")},
+    ],
+)
+def test_impossible_settings_are_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="evaluation"):
+        EvaluationConfig(**values)  # type: ignore[arg-type]

@@ -1,0 +1,101 @@
+"""From messages to token ids, and which of them are learnt.
+
+    <|bos|><|user|>How do I upper-case a column?<|end|><|assistant|>{"part":"strings"}<|end|>
+    ------------------------- prompt, masked -----------------------|------- learnt --------
+
+A model that has a chat template of its own keeps it. The prompt is rendered exactly as it is when the model is asked, and
+the answer is what the template adds to it, so training and answering see the same tokens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from curation.errors import ChatFormatError
+from curation.records import Message
+
+IGNORED = -100
+"""Label of a token that is not learnt."""
+
+BOS, END, PAD = "<|bos|>", "<|end|>", "<|pad|>"
+ROLE_MARKERS = tuple(f"<|{role}|>" for role in ("system", "user", "assistant", "tool"))
+SPECIAL_TOKENS = (BOS, END, PAD, *ROLE_MARKERS)
+
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}"
+    + END
+    + "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+"""The template of the small Llama, and of named models that come without one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tokens:
+    """A prompt and an answer as token ids; the answer ends with the end-of-turn token."""
+
+    prompt: list[int]
+    answer: list[int]
+
+    @property
+    def ids(self) -> list[int]:
+        """What the model reads."""
+        return self.prompt + self.answer
+
+    @property
+    def labels(self) -> list[int]:
+        """What the model learns: the answer, end of turn included; `IGNORED` elsewhere."""
+        return [IGNORED] * len(self.prompt) + self.answer
+
+
+class ChatFormat:
+    """Renders and tokenises the conversations of one tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.special_texts = sorted(text for text in tokenizer.all_special_tokens if text)
+
+    def encode(self, prompt: Sequence[Message], answer: str) -> Tokens:
+        """Tokenise one conversation.
+
+        Raises:
+            ChatFormatError: if the template does not render the prompt as the beginning of the whole conversation, repeats
+                the beginning-of-sequence token, or does not close the answer.
+        """
+        asked = self._render([*prompt], add_generation_prompt=True)
+        whole = self._render([*prompt, Message(role="assistant", content=answer)], add_generation_prompt=False)
+        if not whole.startswith(asked):
+            raise ChatFormatError(problem="it does not render a prompt as the beginning of the conversation")
+        tokens = Tokens(prompt=self._tokenise(asked), answer=self._close(self._tokenise(whole[len(asked) :])))
+        if tokens.ids.count(self.tokenizer.bos_token_id) > 1 and self.tokenizer.bos_token_id != self.tokenizer.eos_token_id:
+            raise ChatFormatError(problem="it writes the beginning-of-sequence token more than once")
+        return tokens
+
+    def encode_text(self, text: str) -> list[int]:
+        """Tokenise a document between the tokens that keep it apart from its neighbours."""
+        start, end = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
+        inner = [token for token in self._tokenise(text) if token not in (start, end)]
+        return [*([] if start in (None, end) else [start]), *inner, *([] if end is None else [end])]
+
+    def special_text_in(self, texts: Sequence[str]) -> str | None:
+        """Return a special token that stands in a text as plain characters, where it would end or forge a turn."""
+        return next((special for special in self.special_texts if any(special in text for text in texts)), None)
+
+    def _close(self, answer: list[int]) -> list[int]:
+        special = set(self.tokenizer.all_special_ids)
+        while answer and answer[-1] not in special and not self.tokenizer.decode([answer[-1]]).strip():
+            answer.pop()  # a newline after the end of turn is layout of the template
+        if answer and answer[-1] in special:
+            return answer
+        if self.tokenizer.eos_token_id is None:
+            raise ChatFormatError(problem="it does not close an answer, and the tokenizer has no end token")
+        return [*answer, self.tokenizer.eos_token_id]
+
+    def _render(self, messages: list[Message], *, add_generation_prompt: bool) -> str:
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        try:
+            return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=add_generation_prompt))
+        except Exception as error:  # templates are code of strangers and raise what they like
+            raise ChatFormatError(problem=f"it refuses a conversation ({error})") from error
+
+    def _tokenise(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])

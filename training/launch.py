@@ -1,0 +1,37 @@
+"""How the parent starts a training process. The parent never imports torch.
+
+subprocess.run(build_command(Path("work/sft/spec.json"), processes=1), env=child_environment())
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import training
+
+SILENT = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+"""No telemetry, no progress bars over ours, and lines that arrive when they are written."""
+
+
+def build_command(spec_path: Path, processes: int = 1) -> list[str]:
+    """Return the command line of a run; several processes go through `accelerate launch`."""
+    module = ["-m", "training.run", str(spec_path)]
+    if processes == 1:
+        return [sys.executable, *module]
+    launcher = ["-m", "accelerate.commands.launch", "--num_processes", str(processes), "--num_machines", "1"]
+    return [sys.executable, *launcher, "--mixed_precision", "no", "--dynamo_backend", "no", *module]
+
+
+def child_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a run: the given one (default: our own), quiet, with our packages importable."""
+    merged = {**(os.environ if environment is None else environment), **SILENT}
+    root = str(Path(training.__file__).parent.parent)
+    merged["PYTHONPATH"] = os.pathsep.join(part for part in (root, merged.get("PYTHONPATH", "")) if part)
+    return merged

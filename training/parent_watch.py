@@ -1,0 +1,65 @@
+"""A training process stops when it is told to, and when whoever started it is gone.
+
+    stop = Stop()
+    stop.install()          # SIGTERM, SIGINT, and the death of the parent
+    ...
+    if stop.signal: ...     # save a checkpoint and leave with 128 + signal
+
+While `stop.can_finish` is set (inside the training loop) a signal is only noted, so that the step ends and a checkpoint is
+written; elsewhere, and at a second signal, the process leaves at once.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+
+PARENT_VARIABLE = "TUNEWRIGHT_PARENT_PID"
+"""Process id of the one that started the run, for when a launcher stands in between."""
+GRACE_SECONDS = 30.0
+_PR_SET_PDEATHSIG = 1
+
+
+class Stop:
+    """Whether the process was asked to stop, and by which signal."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self.can_finish = False
+
+    def install(self) -> None:
+        """Handle SIGTERM and SIGINT, and treat the parent's death as a SIGTERM."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note)
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError, AttributeError):
+                ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        watched = os.environ.get(PARENT_VARIABLE, "")
+        threading.Thread(target=_watch, args=(os.getppid(), int(watched) if watched.isdigit() else 0), daemon=True).start()
+
+    def _note(self, number: int, _frame: object) -> None:
+        if self.signal or not self.can_finish:
+            raise SystemExit(128 + number)
+        self.signal = number
+
+
+def _watch(parent: int, starter: int) -> None:
+    while os.getppid() == parent and (not starter or _is_alive(starter)):
+        time.sleep(1.0)
+    with contextlib.suppress(OSError):
+        os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_SECONDS)
+    os._exit(128 + signal.SIGTERM)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

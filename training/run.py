@@ -1,0 +1,177 @@
+"""One training stage in its own process: `python -m training.run SPEC.json`.
+
+Exit codes: 0 done; 3 failed, with one sentence in WORK/error.json; 143 and 130 after SIGTERM and SIGINT, with a checkpoint.
+Run again with the same work folder, it goes on where it was.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import sys
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from curation.errors import EmptyDatasetError, StoreFullError, TrainingFailedError, TunewrightError
+from curation.files import write_atomically
+from curation.records import Document, Example, PreferencePair, Rejection
+from curation.store import Store
+from training.base_model import build_small_llama, load_named_model, load_tokenizer
+from training.chat_format import ChatFormat
+from training.checkpoints import remove_checkpoints
+from training.config import BaseModelConfig, DaptConfig, PreferenceConfig, SftConfig
+from training.launch import SILENT
+from training.learning import ADAPTER, learn
+from training.output import Trained, is_finished, write_output, write_timings
+from training.parent_watch import Stop
+from training.progress import Progress, Say, open_voice
+from training.rows import Rows, pack_documents, read_examples, read_pairs
+from training.spec import TABLE_OF, RunSpec
+
+FAILED = 3
+SOURCE_OF: dict[str, tuple[type, str]] = {
+    "documents": (Document, "dapt_corpus"),
+    "examples": (Example, "sft_dataset"),
+    "pairs": (PreferencePair, "preference_dataset"),
+}
+"""Table -> the class of its records, and the asset that makes it."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the stage of a spec file and return the exit code."""
+    stop = Stop()
+    stop.install()
+    os.environ.update({name: value for name, value in SILENT.items() if name not in os.environ})
+    try:
+        spec = RunSpec.read(Path(arguments[0]))
+    except (TunewrightError, OSError, IndexError) as error:
+        print(f"usage: python -m training.run SPEC.json\n{error}", file=sys.stderr)  # noqa: T201 - a terminal is watching
+        return FAILED
+    work = Path(spec.work_folder)
+    with open_voice() as say:
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+            run(spec, say, stop)
+            return 0
+        except Exception as error:
+            known = _explain(spec, error)
+            _leave_error(work, known)
+            print(f"error: {known}", file=sys.stderr)  # noqa: T201
+            return FAILED
+
+
+def run(spec: RunSpec, say: Say, stop: Stop) -> Path:
+    """Run a stage and return its output folder; a finished one is not run again.
+
+    Raises:
+        EmptyDatasetError: if there is nothing to learn from.
+        ModelNotFoundError: if the base model cannot be loaded.
+        ChatFormatError: if the chat template cannot be trained with.
+        TrainingFailedError: if training breaks off.
+    """
+    work = Path(spec.work_folder)
+    progress = Progress(spec.stage, work / "progress.jsonl", say)
+    (work / "error.json").unlink(missing_ok=True)
+    if is_finished(spec):
+        progress.phase("already finished")
+        return work / "output"
+    started = time.monotonic()
+    shutil.rmtree(work / ADAPTER, ignore_errors=True)
+    trained = _build_base(spec, progress) if isinstance(spec.config, BaseModelConfig) else _train(spec, progress, stop)
+    if os.environ.get("RANK", "0") != "0":
+        return work / "output"
+    progress.phase("writing the model")
+    output = write_output(spec, trained)
+    remove_checkpoints(work)
+    shutil.rmtree(work / ADAPTER, ignore_errors=True)
+    progress.phase(f"done in {time.monotonic() - started:.0f} s")
+    return output
+
+
+def _build_base(spec: RunSpec, progress: Progress) -> Trained:
+    assert isinstance(spec.config, BaseModelConfig)
+    started = time.monotonic()
+    if spec.config.model is not None:
+        progress.phase(f"loading {spec.config.model}")
+        model, tokenizer = load_named_model(spec.config)
+    else:
+        texts = _corpus_texts(spec)
+        progress.phase(f"training a vocabulary on {len(texts)} texts")
+        _use_all_cores()
+        model, tokenizer = build_small_llama(spec.config, texts, seed=spec.seed)
+    write_timings(spec, seconds=round(time.monotonic() - started, 3), tokens_per_s=0.0)
+    return Trained(model=model, tokenizer=tokenizer)
+
+
+def _corpus_texts(spec: RunSpec) -> list[str]:
+    store = Store(spec.store_url)
+    texts = [document.text for document in store.read_table(Document, spec.tables["documents"], asset="dapt_corpus")]
+    if "examples" in spec.tables:
+        examples = store.read_table(Example, spec.tables["examples"], asset="sft_dataset")
+        texts += [message.content for example in examples for message in example.messages]
+    if not any(text.strip() for text in texts):
+        raise EmptyDatasetError(dataset="dapt_corpus", reason="a vocabulary needs text to be trained on")
+    return sorted(texts)
+
+
+def _train(spec: RunSpec, progress: Progress, stop: Stop) -> Trained:
+    store = Store(spec.store_url)
+    name = TABLE_OF[spec.stage]
+    root = spec.tables.get(name, "")
+    record, asset = SOURCE_OF[name]
+    if not root or not store.sample_rows(record, root, 1):  # before anything heavy is imported
+        raise EmptyDatasetError(dataset=asset, reason="nothing was kept for training")
+    progress.phase("reading the data")
+    _use_all_cores()
+    tokenizer = load_tokenizer(spec.parent_model)
+    rows = _read_rows(spec, store, root, tokenizer)
+    if rows.rejections:
+        progress.phase(f"{len(rows.rejections)} rows rejected, the first because: {rows.rejections[0].detail}")
+    trained = learn(spec, rows, tokenizer, progress, stop)
+    return replace(trained, rejections=store.write_table(Rejection, rows.rejections))
+
+
+def _read_rows(spec: RunSpec, store: Store, root: str, tokenizer: Any) -> Rows:
+    config = spec.config
+    chat = ChatFormat(tokenizer)
+    if isinstance(config, SftConfig):
+        return read_examples(store, root, chat, max_length=config.max_length)
+    if isinstance(config, PreferenceConfig):
+        return read_pairs(store, root, chat, max_length=config.max_length)
+    assert isinstance(config, DaptConfig)
+    documents = store.read_table(Document, root, asset="dapt_corpus")
+    return pack_documents(
+        documents, chat.encode_text, length=config.max_length, skip_sections=config.skip_sections, seed=spec.stage_seed
+    )
+
+
+def _use_all_cores() -> None:
+    import torch
+
+    if "OMP_NUM_THREADS" not in os.environ and hasattr(os, "sched_getaffinity"):
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+
+
+def _explain(spec: RunSpec, error: Exception) -> TunewrightError:
+    if isinstance(error, TunewrightError):
+        return error
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return StoreFullError(path=error.filename or spec.work_folder, reason=error.strerror)
+    traceback.print_exception(error)
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+    return TrainingFailedError(stage=spec.stage, reason=reason, folder=spec.work_folder)
+
+
+def _leave_error(work: Path, error: TunewrightError) -> None:
+    fields = {name: str(value) for name, value in error.fields.items()}
+    said = {"error": type(error).__name__, "message": str(error), "fields": fields}
+    with contextlib.suppress(OSError):
+        write_atomically(work / "error.json", json.dumps(said, indent=1, sort_keys=True).encode())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
