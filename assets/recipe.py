@@ -4,6 +4,7 @@ recipe = load_recipe(Path("recipes/sdk_assistant.yaml"))     # pipelines.recipe
 recipe.asset("sft_model")                                    # "sdk_assistant/sft_model"
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -130,5 +131,5 @@ class Recipe:
         return ("base", *(stage for stage, section in optional if section is not None))
 
 
-RECIPES = Path(__file__).parent.parent / "recipes"
-"""The folder whose `*.yaml` files become assets."""
+RECIPES = Path(os.environ.get("TUNEWRIGHT_RECIPES") or Path(__file__).parent.parent / "recipes")
+"""The folder whose `*.yaml` files become assets; TUNEWRIGHT_RECIPES names another one than that of the project."""

@@ -15,7 +15,7 @@ from assets.stage import Outputs, run_stage
 from curation.config import as_plain
 from curation.files import write_atomically
 from curation.home import Home
-from curation.ids import content_hash
+from curation.ids import canonical_json, content_hash
 from curation.records import Example
 from curation.store import Snapshot
 from evaluation.cards import dataset_card, model_card
@@ -69,17 +69,25 @@ def _champion(recipe: Recipe) -> dg.AssetsDefinition:
     def champion(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:
         inputs = [home.store().snapshot(recipe.asset(name)) for name in ("comparison", candidate_asset(recipe))]
         outcome = _promote(recipe, home)
-        values = {"promoted": outcome.promoted, "action": outcome.entry.action, "reason": outcome.entry.reason}
         run = run_stage(
             home,
             asset=recipe.asset("champion"),
             inputs=inputs,
             code=arguments["code_version"],
-            make=lambda _: Outputs(values=values),
+            make=lambda _: _decision(recipe, home, outcome),
+            is_lasting=False,
         )
         return as_result(home, run, ledger_entry=outcome.entry.sequence, model=outcome.entry.model_hash)
 
     return champion
+
+
+def _decision(recipe: Recipe, home: Home, outcome: PromotionOutcome) -> Outputs:
+    values = {"promoted": outcome.promoted, "action": outcome.entry.action, "reason": outcome.entry.reason}
+    folder = home.path / "work" / recipe.name / "champion"
+    facts = {**values, "model": outcome.entry.model_hash, "ledger_entry": outcome.entry.hash}
+    write_atomically(folder / "decision.json", canonical_json(facts).encode())
+    return Outputs(folders={"decision": folder}, values=values)
 
 
 def _promote(recipe: Recipe, home: Home) -> PromotionOutcome:

@@ -48,8 +48,11 @@ def run_stage(
     code: str,
     make: Callable[[str], Outputs],
     partition: str = "",
+    is_lasting: bool = True,
 ) -> StageRun:
     """Return the newest snapshot of an asset for these inputs; `make` is called (with the fingerprint) only when they are new.
+
+    Pass `is_lasting=False` for what depends on more than its inputs, such as the release ledger: it is made every time.
 
     Raises:
         TunewrightError: whatever the domain function raises; the previous snapshot then stays the newest.
@@ -57,7 +60,7 @@ def run_stage(
     store = home.store()
     versions = {_name(item): item.version for item in inputs}
     fingerprint = content_hash({"code": code, "inputs": versions, "partition": partition})
-    found = store.find_build(asset, fingerprint)
+    found = store.find_build(asset, fingerprint) if is_lasting else None
     if found is not None:
         store.put_snapshot(found)
         return StageRun(snapshot=found, is_reused=True)

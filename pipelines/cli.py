@@ -123,7 +123,7 @@ def trace(
 
 @app.command()
 def check(recipe: RecipeName) -> None:
-    """Run all asset checks of a recipe for CI: exit code 1 if one of severity ERROR fails."""
+    """Run the quality suites and the held-out check for CI: exit code 1 if one of severity ERROR fails."""
     from pipelines.session import check_in_session
 
     raise typer.Exit(check_in_session(load_recipe(find_recipe(recipe)), Home.from_environment(), console))

@@ -30,10 +30,11 @@ def _of_recipe(recipe: Recipe) -> dg.Definitions:
         else asset
         for asset in found
     ]
-    jobs = build_jobs(recipe)
+    standalone = checks.build(recipe)
+    jobs = build_jobs(recipe, standalone)
     return dg.Definitions(
         assets=assets,
-        asset_checks=checks.build(recipe),
+        asset_checks=standalone,
         jobs=jobs,
         schedules=[build_schedule(recipe, jobs[1])],
         sensors=build_sensors(recipe),

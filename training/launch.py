@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import training
+from training.parent_watch import PARENT_VARIABLE
 
 SILENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "PYTHONUNBUFFERED": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
 }
 """No telemetry, no progress bars over ours, and lines that arrive when they are written."""
 
@@ -30,8 +33,9 @@ def build_command(spec_path: Path, processes: int = 1) -> list[str]:
 
 
 def child_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a run: the given one (default: our own), quiet, with our packages importable."""
+    """Return the environment of a run: the given one (default: our own), quiet, watching us, with our packages importable."""
     merged = {**(os.environ if environment is None else environment), **SILENT}
+    merged[PARENT_VARIABLE] = str(os.getpid())
     root = str(Path(training.__file__).parent.parent)
     merged["PYTHONPATH"] = os.pathsep.join(part for part in (root, merged.get("PYTHONPATH", "")) if part)
     return merged

@@ -108,6 +108,7 @@ def _build_trainer(
 ) -> Any:
     import torch
     from datasets import Dataset
+    from transformers import PrinterCallback
 
     on_gpu = torch.cuda.is_available()
     is_bf16 = config.precision == "bf16" or (config.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
@@ -119,7 +120,6 @@ def _build_trainer(
         "pad_to_multiple_of": 8 if on_gpu else None,
     }
     model = load_parent(spec.parent_model, dtype=dtype)
-    model.config.use_cache = False
     dataset = Dataset.from_dict(rows.columns).select(order, keep_in_memory=True)
     shared = {
         "model": model,
@@ -130,8 +130,12 @@ def _build_trainer(
     }
     if isinstance(config, PreferenceConfig):
         reference = None if config.method == "lora" else load_parent(spec.parent_model, dtype=dtype)
-        return _preference_trainer(arguments, config, reference)(**shared)
-    return _supervised_trainer(arguments)(**shared)
+        build = _preference_trainer(arguments, config, reference)
+    else:
+        build = _supervised_trainer(arguments)
+    trainer = build(**shared)
+    trainer.remove_callback(PrinterCallback)  # the watcher speaks
+    return trainer
 
 
 def _arguments(spec: RunSpec, config: StageConfig, *, num_steps: int, seed: int) -> dict[str, Any]:

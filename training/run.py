@@ -12,6 +12,7 @@ import shutil
 import sys
 import time
 import traceback
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ def main(arguments: list[str]) -> int:
     stop = Stop()
     stop.install()
     os.environ.update({name: value for name, value in SILENT.items() if name not in os.environ})
+    warnings.simplefilter("ignore", FutureWarning)  # of the libraries, about each other
     try:
         spec = RunSpec.read(Path(arguments[0]))
     except (TunewrightError, OSError, IndexError) as error:

@@ -1,6 +1,7 @@
 """The check that no row vanished compares what came in with what stands in the tables."""
 
 import pytest
+
 from assets.declare import describe, rows_check, rows_result
 from assets.recipe import Recipe
 from assets.stage import Outputs, run_stage
@@ -34,7 +35,9 @@ def rows(number: int) -> list[Rejection]:
 )
 def test_rows_check(home: Home, values: dict[str, int], num_kept: int, num_rejected: int, passed: bool) -> None:
     tables = {"kept": (Rejection, rows(num_kept)), "rejections": (Rejection, rows(num_rejected))}
-    result = rows_result(run_stage(home, asset="toy/x", inputs=[], code="c", make=lambda _: Outputs(tables=tables, values=values)))
+    result = rows_result(
+        run_stage(home, asset="toy/x", inputs=[], code="c", make=lambda _: Outputs(tables=tables, values=values))
+    )
     assert result.passed is passed
     assert result.check_name == rows_check(RECIPE, "x").name
     assert rows_check(RECIPE, "x").blocking

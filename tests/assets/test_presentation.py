@@ -5,14 +5,15 @@ import math
 from pathlib import Path
 
 import pytest
-from assets.presentation import displayable, loss_plot, markdown_table, metadata_of
-from assets.stage import Outputs, run_stage
-from curation.home import Home
-from curation.records import Rejection
 from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from assets.presentation import displayable, loss_plot, markdown_table, metadata_of
+from assets.stage import Outputs, run_stage
+from curation.home import Home
+from curation.records import Rejection
 
 HOSTILE = [
     "a | b",
@@ -53,14 +54,24 @@ def test_hostile_cell_stays_in_its_cell(cell: str) -> None:
     assert_contained([cell, "fine"])
 
 
-@given(cells=st.lists(st.text(st.sampled_from("ab |\\`<>[]()!&;#*_~\n\r\t-:\"'") | st.characters(codec="utf-8"), max_size=30), min_size=1, max_size=4))
+@given(
+    cells=st.lists(
+        st.text(st.sampled_from("ab |\\`<>[]()!&;#*_~\n\r\t-:\"'") | st.characters(codec="utf-8"), max_size=30),
+        min_size=1,
+        max_size=4,
+    )
+)
 @example(cells=["\\|"])
 def test_any_text_stays_in_its_cell(cells: list[str]) -> None:
     assert_contained(cells)
 
 
 def test_cell_shows_the_text_shortened() -> None:
-    tokens = MarkdownIt().enable("table").parse(markdown_table([{"key": "a <b> | [c](d)", "n": 3, "long": "x" * 500, "list": ["<"]}]))
+    tokens = (
+        MarkdownIt()
+        .enable("table")
+        .parse(markdown_table([{"key": "a <b> | [c](d)", "n": 3, "long": "x" * 500, "list": ["<"]}]))
+    )
     cells = ["".join(child.content for child in token.children or []) for token in tokens if token.type == "inline"][4:]
     assert cells[:2] == ["a <b> | [c](d)", "3"]
     assert len(cells[2]) == 160

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from assets.stage import Outputs, StageRun, run_stage
 from curation.errors import EmptyDatasetError
 from curation.home import Home
@@ -61,7 +62,8 @@ def test_changed_input_code_or_partition_is_made(stage: Stage, change: dict[str,
 
 def test_input_of_another_partition_is_another_input(home: Home) -> None:
     runs = [
-        run_stage(home, asset="toy/x", inputs=[source("v1", partition)], code="c", make=lambda _: Outputs()) for partition in "ab"
+        run_stage(home, asset="toy/x", inputs=[source("v1", partition)], code="c", make=lambda _: Outputs())
+        for partition in "ab"
     ]
     assert [run.is_reused for run in runs] == [False, False]
 
@@ -99,6 +101,16 @@ def test_failing_domain_function_leaves_the_previous_snapshot(stage: Stage) -> N
         run_stage(stage.home, asset="toy/rows", inputs=[source("v2")], code="c1", make=fail)
     assert stage.newest() == ["v1"]
     assert stage.run("v2").is_reused is False, "a failure is not remembered as a result"
+
+
+def test_incomplete_result_counts_now_but_is_made_again(stage: Stage) -> None:
+    def half(_: str) -> Outputs:
+        return Outputs(tables={"rows": (Rejection, [row("half")])}, is_complete=False)
+
+    assert run_stage(stage.home, asset="toy/rows", inputs=[source("v1")], code="c1", make=half).is_reused is False
+    assert stage.newest() == ["half"]
+    assert stage.run("v1").is_reused is False
+    assert stage.newest() == ["v1"]
 
 
 def test_failing_write_leaves_the_previous_snapshot(stage: Stage) -> None:

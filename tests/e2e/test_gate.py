@@ -4,6 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+
 from assets.review import pass_review_gate
 from curation.errors import ReviewGateError
 from curation.home import Home

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.e2e.slow_teacher import SlowTeacher
 from tests.e2e.tiny_recipe import STEPS, Project, make_project
 

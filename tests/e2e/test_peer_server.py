@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from curation.home import Home
 from curation.records import Rejection
 from tests.e2e.tiny_recipe import Project, make_project

@@ -1,6 +1,7 @@
 """The whole graph on a tiny recipe: what runs again after which change, and the chain back from model to source."""
 
 import pytest
+
 from curation.home import Home
 from curation.records import Example
 from tests.e2e.tiny_recipe import Project, make_project

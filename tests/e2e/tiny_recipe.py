@@ -78,7 +78,8 @@ def make_project(folder: Path, **sections: Any) -> Project:
     (folder / "docs").mkdir(parents=True)
     for topic, words in TOPICS.items():
         for word in words:
-            text = f"# {topic}: {word}\n\nThe {word} belongs to {topic}. Use the {word} with care.\n\n## Care\n\nKeep every {word} dry and clean.\n"
+            body = f"The {word} belongs to {topic}. Use the {word} with care."
+            text = f"# {topic}: {word}\n\n{body}\n\n## Care\n\nKeep every {word} dry and clean.\n"
             (folder / "docs" / f"{topic}-{word}.md").write_text(text)
     rows = [
         {

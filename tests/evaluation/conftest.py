@@ -61,7 +61,8 @@ def build_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
         fast.chat_template = template
         fast.save_pretrained(folder)
         torch.manual_seed(seed)
-        shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+        shape: dict[str, float] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+        shape["initializer_range"] = 0.4  # large enough for answers that depend on the whole prompt
         model = LlamaForCausalLM(LlamaConfig(vocab_size=len(vocabulary), max_position_embeddings=context, **shape))
         model.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=2, pad_token_id=0)
         model.save_pretrained(folder)

@@ -73,10 +73,11 @@ def test_every_comparator_answers_the_same_items(make_spec: Callable[..., Answer
 def test_batches_do_not_change_answers(
     make_spec: Callable[..., AnswerSpec], models: dict[str, ModelFolder], tmp_path: Path
 ) -> None:
-    spec = make_spec(models, batch_size=64)
+    spec = make_spec(models, num_items=13, batch_size=64)
     assert run(spec) == 0
     together = read_answers(spec)
-    alone = AnswerSpec(**{**vars(make_spec(models, batch_size=1)), "work_folder": str(tmp_path / "other")})
+    assert len({row.answer for row in together}) > 10
+    alone = AnswerSpec(**{**vars(make_spec(models, num_items=13, batch_size=1)), "work_folder": str(tmp_path / "other")})
     assert run(alone) == 0
     assert [row.answer for row in read_answers(alone)] == [row.answer for row in together]
 
@@ -102,12 +103,25 @@ def test_another_model_hash_is_asked_anew(make_spec: Callable[..., AnswerSpec], 
     assert read_result(spec.work_folder).num_generated == 7
 
 
-def test_a_damaged_stored_answer_is_asked_again(make_spec: Callable[..., AnswerSpec], models: dict[str, ModelFolder]) -> None:
+def _cut(content: bytes) -> bytes:
+    return content[:-9]
+
+
+def _altered(content: bytes) -> bytes:
+    rows = json.loads(content)
+    rows["rows"][0][1] = '{"part":"strings"}'
+    return json.dumps(rows).encode()
+
+
+@pytest.mark.parametrize("damage", [_cut, _altered])
+def test_a_damaged_stored_answer_is_asked_again(
+    make_spec: Callable[..., AnswerSpec], models: dict[str, ModelFolder], damage: Callable[[bytes], bytes]
+) -> None:
     spec = make_spec(models)
     assert run(spec) == 0
     before = read_answers(spec)
     stored = sorted(Path(spec.work_folder, "answers").rglob("*.json"))[0]
-    stored.write_bytes(stored.read_bytes()[:-9])
+    stored.write_bytes(damage(stored.read_bytes()))
     assert run(spec) == 0
     assert 0 < read_result(spec.work_folder).num_generated <= 3
     assert read_answers(spec) == before

@@ -81,6 +81,12 @@ def test_the_minimum_difference_has_to_be_exceeded() -> None:
 def test_the_champion_must_be_held_but_need_not_be_beaten() -> None:
     shares = {"base": 0.1, "candidate": 0.8}
     assert decide({**shares, "champion": 0.5}).verdict == "pass"
+    rows = make_scores(shares)
+    twin = [
+        replace(row, key=f"champion/{row.item_key}", comparator="champion") for row in rows if row.comparator == "candidate"
+    ]
+    assert compare([*rows, *twin], EvaluationConfig(), ReleaseConfig()).verdict == "pass"
+    assert compare([*rows, *twin], EvaluationConfig(), ReleaseConfig(champion_margin=0.0)).verdict == "fail"
     worse = decide({**shares, "champion": 0.99})
     assert worse.verdict == "fail"
     assert "behind the champion" in worse.reason

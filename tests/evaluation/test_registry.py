@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,16 @@ def test_tampering_is_found_and_the_entry_named(database: Database, ledger: Rele
     for statement in ("DROP TRIGGER release_entries_update", "DROP TRIGGER release_entries_delete", tampering):
         database.write(lambda connection, text=statement: connection.execute(sa.text(text)))
     with pytest.raises(LedgerTamperedError, match=f"entry {entry} does not follow"):
+        ledger.verify()
+
+
+def test_an_entry_forged_with_a_fitting_hash_breaks_the_chain_behind_it(database: Database, ledger: ReleaseLedger) -> None:
+    entries = [add(ledger, model) for model in ("m1", "m2", "m3")]
+    forged = replace(entries[1], model_hash="evil")
+    update = sa.text("UPDATE release_entries SET model_hash = 'evil', hash = :hash WHERE sequence = 2")
+    database.write(lambda connection: connection.execute(sa.text("DROP TRIGGER release_entries_update")))
+    database.write(lambda connection: connection.execute(update, {"hash": forged.expected_hash()}))
+    with pytest.raises(LedgerTamperedError, match="entry 3 does not follow"):
         ledger.verify()
 
 

@@ -91,6 +91,12 @@ def test_the_group_test_gives_a_probability_and_ignores_who_is_first(rows: list[
     assert p_value == group_sign_test([-value for value in values], groups, samples=100, seed=seed)
 
 
+def test_with_one_item_a_group_the_group_test_agrees_with_mcnemar() -> None:
+    values = [1.0] * 38 + [-1.0] * 22 + [0.0] * 40
+    p_value = group_sign_test(values, [str(i) for i in range(100)], samples=20_000, seed=1)
+    assert p_value == pytest.approx(mcnemar(38, 22), abs=0.006)
+
+
 def test_few_groups_never_give_a_small_p_value() -> None:
     assert group_sign_test([1.0] * 100, [str(i % 4) for i in range(100)], samples=2000, seed=0) == 2 / 16
 
