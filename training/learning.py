@@ -1,28 +1,26 @@
-"""The training loop of all stages: TRL's trainers on rows of token ids, watched, checkpointed and resumed.
+"""The training loop of all stages: a trainer on rows of token ids, watched, checkpointed and resumed.
 
-done = learn(spec, rows, progress, stop)      # Trained(model=..., loss_curve=..., ...)
+done = learn(spec, rows, tokenizer, progress, stop)      # Trained(model=..., loss_curve=..., ...)
 """
 
 import math
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from curation.errors import TrainingFailedError
-from training.base_model import load_parent
 from training.checkpoints import find_checkpoint, remove_checkpoints, seal_checkpoint
-from training.config import LoraConfig, PreferenceConfig, StageConfig
+from training.config import StageConfig
 from training.output import Trained, write_timings
 from training.parent_watch import Stop
 from training.progress import Progress
 from training.rows import Rows, epoch_order
 from training.spec import RunSpec
+from training.trainers import build_trainer
 
 ADAPTER = ".adapter"
 """Where a finished adapter waits in the work folder until it is part of the output."""
-NUM_CURVE_POINTS = 100
 
 
 def learn(spec: RunSpec, rows: Rows, tokenizer: Any, progress: Progress, stop: Stop) -> Trained:
@@ -39,11 +37,10 @@ def learn(spec: RunSpec, rows: Rows, tokenizer: Any, progress: Progress, stop: S
     step_rows = config.batch_size * config.gradient_accumulation * world
     num_steps = config.max_steps or max(1, math.ceil(num_rows * config.epochs / step_rows))
     planned = num_steps * step_rows if config.max_steps else min(num_steps * step_rows, round(num_rows * config.epochs))
-    seed = spec.stage_seed
-    order = epoch_order(rows.lengths, num_rows=max(1, planned), batch_size=config.batch_size * world, seed=seed)
+    order = epoch_order(rows.lengths, num_rows=max(1, planned), batch_size=config.batch_size * world, seed=spec.stage_seed)
     progress.phase(f"{num_rows} rows, {num_steps} steps; loading the model")
     watcher = _Watcher(spec, progress, stop, num_steps)
-    trainer = _build_trainer(spec, config, rows, order, tokenizer, num_steps=num_steps, seed=seed, watcher=watcher)
+    trainer = build_trainer(spec, rows, order, tokenizer, num_steps=num_steps, callback=_callback(watcher))
     checkpoint = find_checkpoint(Path(spec.work_folder), spec.fingerprint)
     if checkpoint is None:
         remove_checkpoints(Path(spec.work_folder))
@@ -93,114 +90,6 @@ def _point(entry: dict[str, Any]) -> dict[str, float]:
     names = {"step": "step", "loss": "loss", "learning_rate": "learning_rate", "num_input_tokens_seen": "tokens"}
     names |= {"rewards/margins": "margin", "rewards/accuracies": "accuracy"}
     return {short: entry[name] for name, short in names.items() if name in entry}
-
-
-def _build_trainer(
-    spec: RunSpec,
-    config: StageConfig,
-    rows: Rows,
-    order: list[int],
-    tokenizer: Any,
-    *,
-    num_steps: int,
-    seed: int,
-    watcher: "_Watcher",
-) -> Any:
-    import torch
-    from datasets import Dataset
-    from transformers import PrinterCallback
-
-    on_gpu = torch.cuda.is_available()
-    is_bf16 = config.precision == "bf16" or (config.precision == "auto" and on_gpu and torch.cuda.is_bf16_supported())
-    dtype = torch.bfloat16 if is_bf16 and config.method == "lora" else torch.float32
-    arguments = {
-        **_arguments(spec, config, num_steps=num_steps, seed=seed),
-        "bf16": is_bf16,
-        "dataloader_pin_memory": on_gpu,
-        "pad_to_multiple_of": 8 if on_gpu else None,
-    }
-    model = load_parent(spec.parent_model, dtype=dtype)
-    dataset = Dataset.from_dict(rows.columns).select(order, keep_in_memory=True)
-    shared = {
-        "model": model,
-        "train_dataset": dataset,
-        "processing_class": tokenizer,
-        "callbacks": [_callback(watcher)],
-        "peft_config": _adapter(config.lora) if config.method == "lora" else None,
-    }
-    if isinstance(config, PreferenceConfig):
-        reference = None if config.method == "lora" else load_parent(spec.parent_model, dtype=dtype)
-        build = _preference_trainer(arguments, config, reference)
-    else:
-        build = _supervised_trainer(arguments)
-    trainer = build(**shared)
-    trainer.remove_callback(PrinterCallback)  # the watcher speaks
-    return trainer
-
-
-def _arguments(spec: RunSpec, config: StageConfig, *, num_steps: int, seed: int) -> dict[str, Any]:
-    every = config.checkpoint_every_steps
-    return {
-        "output_dir": str(Path(spec.work_folder) / "staging"),
-        "max_steps": num_steps,
-        "learning_rate": config.learning_rate,
-        "lr_scheduler_type": "cosine",
-        "warmup_steps": round(config.warmup_ratio * num_steps),
-        "weight_decay": config.weight_decay,
-        "optim": "adamw_torch",
-        "per_device_train_batch_size": config.batch_size,
-        "gradient_accumulation_steps": config.gradient_accumulation,
-        "gradient_checkpointing": config.gradient_checkpointing,
-        "max_length": None,  # rows that are too long were rejected
-        "train_sampling_strategy": "sequential",  # the rows are in the order of `epoch_order`
-        "seed": seed,
-        "save_strategy": "steps" if every else "no",
-        "save_steps": every or 500,
-        "logging_steps": max(1, num_steps // NUM_CURVE_POINTS),
-        "logging_first_step": True,
-        "logging_nan_inf_filter": False,
-        "include_num_input_tokens_seen": "non_padding",
-        "report_to": "none",
-        "disable_tqdm": True,
-        "log_level": "error",
-    }
-
-
-def _adapter(lora: LoraConfig) -> Any:
-    import peft
-
-    return peft.LoraConfig(
-        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
-
-
-def _supervised_trainer(arguments: dict[str, Any]) -> Callable[..., Any]:
-    from trl import SFTConfig, SFTTrainer
-
-    class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]
-        """TRL's trainer on labels that are made already."""
-
-        def create_model_card(self, *_args: Any, **_kwargs: Any) -> None:
-            """Write none: the cards are written from the evidence, at release."""
-
-    args = SFTConfig(**arguments, dataset_kwargs={"skip_prepare_dataset": True})
-    return lambda **shared: SupervisedTrainer(args=args, **shared)
-
-
-def _preference_trainer(arguments: dict[str, Any], config: PreferenceConfig, reference: Any) -> Callable[..., Any]:
-    from trl import DPOConfig, DPOTrainer
-
-    class PairTrainer(DPOTrainer):  # type: ignore[misc]
-        """TRL's trainer on pairs that are tokenised already, by our own chat format."""
-
-        def _prepare_dataset(self, dataset: Any, *_args: Any, **_kwargs: Any) -> Any:
-            return dataset
-
-        def create_model_card(self, *_args: Any, **_kwargs: Any) -> None:
-            """Write none: the cards are written from the evidence, at release."""
-
-    args = DPOConfig(**arguments, beta=config.beta)
-    return lambda **shared: PairTrainer(args=args, ref_model=reference, **shared)
 
 
 class _Watcher:

@@ -47,6 +47,7 @@ def write_output(spec: RunSpec, trained: Trained) -> Path:
         shutil.rmtree(old, ignore_errors=True)
     part.mkdir(parents=True)
     trained.model.config._name_or_path = ""  # the path of this machine is nobody's business
+    trained.model.config.use_cache = True  # the trainers switch it off, and answering needs it
     trained.model.save_pretrained(part)
     trained.tokenizer.save_pretrained(part)
     if (work / ".adapter").exists():

@@ -103,7 +103,7 @@ def _build_base(spec: RunSpec, progress: Progress) -> Trained:
     else:
         texts = _corpus_texts(spec)
         progress.phase(f"training a vocabulary on {len(texts)} texts")
-        _use_all_cores()
+        _choose_threads()
         model, tokenizer = build_small_llama(spec.config, texts, seed=spec.seed)
     write_timings(spec, seconds=round(time.monotonic() - started, 3), tokens_per_s=0.0)
     return Trained(model=model, tokenizer=tokenizer)
@@ -128,7 +128,7 @@ def _train(spec: RunSpec, progress: Progress, stop: Stop) -> Trained:
     if not root or not store.sample_rows(record, root, 1):  # before anything heavy is imported
         raise EmptyDatasetError(dataset=asset, reason="nothing was kept for training")
     progress.phase("reading the data")
-    _use_all_cores()
+    _choose_threads()
     tokenizer = load_tokenizer(spec.parent_model)
     rows = _read_rows(spec, store, root, tokenizer)
     if rows.rejections:
@@ -151,11 +151,12 @@ def _read_rows(spec: RunSpec, store: Store, root: str, tokenizer: Any) -> Rows:
     )
 
 
-def _use_all_cores() -> None:
+def _choose_threads() -> None:
+    """Leave one core to the processes around us: threads that wait for one that got no core make a step ten times slower."""
     import torch
 
     if "OMP_NUM_THREADS" not in os.environ and hasattr(os, "sched_getaffinity"):
-        torch.set_num_threads(len(os.sched_getaffinity(0)))
+        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
 
 
 def _explain(spec: RunSpec, error: Exception) -> TunewrightError:

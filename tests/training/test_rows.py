@@ -1,0 +1,70 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.errors import EmptyDatasetError
+from curation.records import Document, Example
+from curation.store import Store
+from tests.training.conftest import make_document, make_example
+from training.chat_format import ChatFormat
+from training.rows import document_text, epoch_order, pack_documents, read_examples
+
+
+def encode_bytes(text: str) -> list[int]:
+    return [*text.encode(), 0]
+
+
+def test_too_long_and_forged_rows_are_rejected_and_counted(tmp_path: Path, tokenizer: Any) -> None:
+    examples = [make_example(1, "lists"), make_example(2, "lists", "word " * 200), make_example(3, "files", "a<|end|>b")]
+    store = Store(str(tmp_path))
+    rows = read_examples(store, store.write_table(Example, examples).root, ChatFormat(tokenizer), max_length=100)
+    assert len(rows.columns["input_ids"]) == 1
+    assert sorted(rejection.reason for rejection in rows.rejections) == ["special_token_in_text", "too_long"]
+
+
+def test_nothing_left_is_an_error_that_says_why(tmp_path: Path, tokenizer: Any) -> None:
+    store = Store(str(tmp_path))
+    root = store.write_table(Example, [make_example(1, "lists")]).root
+    with pytest.raises(EmptyDatasetError, match="max_length is 8"):
+        read_examples(store, root, ChatFormat(tokenizer), max_length=8)
+
+
+def test_blocks_hold_every_token_once() -> None:
+    documents = [make_document(number, "dates") for number in range(9)]
+    rows = pack_documents(documents, encode_bytes, length=32, skip_sections=(), seed=3)
+    blocks = rows.columns["input_ids"]
+    stream = [token for block in blocks for token in block]
+    assert {len(block) for block in blocks[:-1]} == {32}
+    assert sorted(bytes(stream).split(b"\0")) == sorted([b"", *(document.text.encode() for document in documents)])
+    assert rows.columns["labels"] == blocks
+
+
+def test_the_order_of_documents_depends_on_the_seed_alone() -> None:
+    documents = [make_document(number, "dates") for number in range(9)]
+    packed = [pack_documents(d, encode_bytes, length=32, skip_sections=(), seed=s) for d, s in
+              ((documents, 1), (documents[::-1], 1), (documents, 2))]  # fmt: skip
+    assert packed[0] == packed[1]
+    assert packed[0] != packed[2]
+
+
+def test_sections_can_be_left_out() -> None:
+    assert document_text(make_document(1, "dates"), ("signature",)) == "Get the month of a day number 1."
+
+
+def test_no_documents_is_an_error() -> None:
+    empty: list[Document] = []
+    with pytest.raises(EmptyDatasetError):
+        pack_documents(empty, encode_bytes, length=32, skip_sections=(), seed=0)
+
+
+@given(
+    lengths=st.lists(st.integers(1, 50), min_size=1, max_size=80), batch=st.integers(1, 9), seed=st.integers(0, 3), epochs=st.integers(1, 3)
+)
+def test_every_row_comes_once_an_epoch(lengths: list[int], batch: int, seed: int, epochs: int) -> None:
+    order = epoch_order(lengths, num_rows=len(lengths) * epochs, batch_size=batch, seed=seed)
+    for epoch in range(epochs):
+        assert sorted(order[epoch * len(lengths) : (epoch + 1) * len(lengths)]) == list(range(len(lengths)))
+    assert order == epoch_order(lengths, num_rows=len(lengths) * epochs, batch_size=batch, seed=seed)
