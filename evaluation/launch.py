@@ -28,10 +28,10 @@ def build_command(spec_path: Path) -> list[str]:
 def child_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a run: the given one (default: our own), quiet, with our packages importable.
 
-    Waiting threads sleep: torch's threads otherwise spin, and on a busy machine that takes ten times as long.
+    Waiting threads sleep soon: torch's threads otherwise spin, and on a busy machine that takes ten times as long.
     """
     given = os.environ if environment is None else environment
-    merged = {"OMP_WAIT_POLICY": "PASSIVE", **given, **SILENT}
+    merged = {"GOMP_SPINCOUNT": "10000", **given, **SILENT}
     root = str(Path(evaluation.__file__).parent.parent)
     merged["PYTHONPATH"] = os.pathsep.join(part for part in (root, merged.get("PYTHONPATH", "")) if part)
     return merged

@@ -85,7 +85,8 @@ def test_graph_shows_the_groups_and_clicking_materializes(address: str, page: Pa
 
 
 def test_loss_and_counts_are_plotted(address: str, page: Page) -> None:
-    page.goto(f"{address}/assets/tiny/sft_model?view=plots")
+    page.goto(f"{address}/assets/tiny/sft_model")
+    page.get_by_text("Plots", exact=True).first.click()
     page.get_by_text("final_loss").first.wait_for()
     assert page.locator("canvas").count() > 0
     _shoot(page, "plots")

@@ -1,4 +1,4 @@
-"""With policy `all` and one open item training refuses: in a run, alone, and behind a forged event; after the verdict it runs."""
+"""With policy `all` and one open item training refuses: in a run, alone, behind a forged event; then it runs."""
 
 from pathlib import Path
 

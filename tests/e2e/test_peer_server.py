@@ -1,4 +1,4 @@
-"""The recipe against a real OpenAI-compatible server that nobody here wrote: `transformers serve` with the model just trained."""
+"""The recipe against an OpenAI-compatible server that nobody here wrote: `transformers serve`, our model."""
 
 import os
 import socket

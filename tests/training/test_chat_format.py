@@ -64,7 +64,9 @@ def test_layout_after_the_end_of_turn_is_not_learnt(tokenizer: Any) -> None:
 
 
 def test_an_answer_that_the_template_leaves_open_is_closed(tokenizer: Any) -> None:
-    template = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+    template = (
+        "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+    )
     assert with_template(tokenizer, template).encode(ask("a"), "b").answer[-1] == tokenizer.eos_token_id
 
 

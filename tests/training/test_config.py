@@ -37,7 +37,9 @@ def test_bad_values_are_refused_by_name(build: Any, field: str) -> None:
     assert caught.value.fields["path"] == field
 
 
-@pytest.mark.parametrize("config", [BaseModelConfig(), DaptConfig(skip_sections=("examples",)), SftConfig(), PreferenceConfig()])
+@pytest.mark.parametrize(
+    "config", [BaseModelConfig(), DaptConfig(skip_sections=("examples",)), SftConfig(), PreferenceConfig()]
+)
 def test_a_spec_survives_its_file(tmp_path: Path, config: Any) -> None:
     stage = {BaseModelConfig: "base", DaptConfig: "dapt", SftConfig: "sft", PreferenceConfig: "preference"}[type(config)]
     spec = make_spec(stage=stage, config=config)

@@ -39,7 +39,9 @@ def read_error(work: Path) -> dict[str, Any]:
 
 
 def test_the_process_needs_no_server_packages() -> None:
-    code = "import sys, training.run; print(sorted({'dagster', 'polars', 'sqlalchemy', 'pydantic', 'torch'} & set(sys.modules)))"
+    code = (
+        "import sys, training.run; print(sorted({'dagster', 'polars', 'sqlalchemy', 'pydantic', 'torch'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=child_environment(), check=True)
     assert done.stdout == "[]\n"
 
@@ -64,7 +66,9 @@ def test_the_process_dies_with_its_parent() -> None:
         f"child = subprocess.Popen([sys.executable, '-c', {inner!r}], stdout=subprocess.PIPE)\n"
         "child.stdout.readline(); print(child.pid, flush=True); os.kill(os.getpid(), 9)"
     )
-    done = subprocess.run([sys.executable, "-c", outer], stdout=subprocess.PIPE, text=True, env=child_environment(), check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", outer], stdout=subprocess.PIPE, text=True, env=child_environment(), check=False
+    )
     process = int(done.stdout)
     deadline = time.monotonic() + 10
     while Path(f"/proc/{process}/stat").exists() and Path(f"/proc/{process}/stat").read_text().split()[2] != "Z":
@@ -74,7 +78,9 @@ def test_the_process_dies_with_its_parent() -> None:
 
 def test_empty_data_is_one_sentence(tmp_path: Path) -> None:
     spec = RunSpec(stage="sft", config=SftConfig(), store_url=str(tmp_path / "store"), work_folder=str(tmp_path / "work"))
-    done = subprocess.run(build_command(spec.write(tmp_path / "spec.json")), env=child_environment(), capture_output=True, check=False)
+    done = subprocess.run(
+        build_command(spec.write(tmp_path / "spec.json")), env=child_environment(), capture_output=True, check=False
+    )
     assert done.returncode == 3
     error = read_error(tmp_path / "work")
     assert error["error"] == "EmptyDatasetError"

@@ -61,7 +61,10 @@ def test_no_documents_is_an_error() -> None:
 
 
 @given(
-    lengths=st.lists(st.integers(1, 50), min_size=1, max_size=80), batch=st.integers(1, 9), seed=st.integers(0, 3), epochs=st.integers(1, 3)
+    lengths=st.lists(st.integers(1, 50), min_size=1, max_size=80),
+    batch=st.integers(1, 9),
+    seed=st.integers(0, 3),
+    epochs=st.integers(1, 3),
 )
 def test_every_row_comes_once_an_epoch(lengths: list[int], batch: int, seed: int, epochs: int) -> None:
     order = epoch_order(lengths, num_rows=len(lengths) * epochs, batch_size=batch, seed=seed)
