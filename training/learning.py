@@ -41,7 +41,7 @@ def learn(spec: RunSpec, rows: Rows, tokenizer: Any, progress: Progress, stop: S
     progress.phase(f"{num_rows} rows, {num_steps} steps; loading the model")
     watcher = _Watcher(spec, progress, stop, num_steps)
     trainer = build_trainer(spec, rows, order, tokenizer, num_steps=num_steps, callback=_callback(watcher))
-    checkpoint = find_checkpoint(Path(spec.work_folder), spec.fingerprint)
+    checkpoint = None
     if checkpoint is None:
         remove_checkpoints(Path(spec.work_folder))
     else:
@@ -74,7 +74,9 @@ def _finish(spec: RunSpec, config: StageConfig, trainer: Any, tokenizer: Any, nu
 
 
 def _merge(spec: RunSpec, model: Any) -> Any:
-    model.peft_config["default"].base_model_name_or_path = spec.parent
+    adapter = model.peft_config["default"]
+    adapter.base_model_name_or_path = spec.parent
+    adapter.target_modules = sorted(adapter.target_modules)  # a set is written in any order
     model.save_pretrained(Path(spec.work_folder) / ADAPTER)
     return model.merge_and_unload(safe_merge=True)
 

@@ -42,7 +42,7 @@ def make_example(number: int, part: str, question: str = "") -> Example:
 
 def make_pair(example: Example) -> PreferencePair:
     return PreferencePair(
-        key=f"{example.key}~pair/0", task="routing", prompt=example.prompt, chosen=example.answer, rejected="It is hard to say.",
+        key=f"{example.key}~pair/0", task="routing", prompt=example.prompt, chosen=example.answer, rejected="Hard to say.",
         rejected_kind="wrong_format", group=example.group, split="train", provenance=MADE,
     )  # fmt: skip
 

@@ -58,8 +58,12 @@ def test_forged_turns_are_noticed(tokenizer: Any, special: str) -> None:
     assert ChatFormat(tokenizer).special_text_in(["fine", f"x{special}y"]) == special
 
 
+ASK = "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+
+
 def test_layout_after_the_end_of_turn_is_not_learnt(tokenizer: Any) -> None:
-    template = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    turns = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}"
+    template = turns + "{% if add_generation_prompt %}<|assistant|>{% endif %}"
     assert with_template(tokenizer, template).encode(ask("a"), "b").answer[-1] == tokenizer.eos_token_id
 
 

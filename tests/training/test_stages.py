@@ -57,7 +57,7 @@ def tuned(bench: Bench) -> Path:
 def test_the_base_is_the_same_for_the_same_corpus(bench: Bench) -> None:
     config = BaseModelConfig(hidden_size=32, num_layers=2, num_heads=2, vocab_size=320, context_length=128)
     again = bench.run(bench.spec("base", config, name="base-again"))
-    assert read_files(again) == {**read_files(bench.base)}
+    assert read_files(again) == read_files(bench.base)
 
 
 def test_a_named_model_keeps_its_weights_and_gets_what_chats_need(bench: Bench, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_the_manifest_says_where_the_model_comes_from(bench: Bench, tuned: Path)
     assert (manifest["stage"], manifest["seed"], manifest["num_rows"], manifest["num_steps"]) == ("sft", 0, 32, 12)
     assert manifest["data"] == {"examples": bench.tables["examples"]}
     assert manifest["config"]["learning_rate"] == 0.01
-    assert manifest["versions"]["torch"] and manifest["versions"]["trl"]
+    assert all(manifest["versions"][name] for name in ("torch", "trl"))
     assert {"step", "loss", "learning_rate", "tokens"} <= set(manifest["loss_curve"][0])
     assert manifest["trained_tokens"] == manifest["loss_curve"][-1]["tokens"] > 0
     assert str(bench.folder) not in json.dumps({**manifest, "parent": ""})
@@ -145,7 +145,16 @@ def test_the_merged_model_is_the_model_with_its_adapter(bench: Bench, stage: str
     assert merged.allclose(logits(bench.base, output / "adapter"), atol=1e-5)
     assert not merged.allclose(logits(bench.base), atol=1e-3)
     targets = json.loads((output / "adapter" / "adapter_config.json").read_text())["target_modules"]
-    assert sorted(targets) == ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
+    assert sorted({target.rpartition(".")[2] for target in targets}) == [
+        "down_proj",
+        "gate_proj",
+        "k_proj",
+        "o_proj",
+        "q_proj",
+        "up_proj",
+        "v_proj",
+    ]
+    assert targets == sorted(targets), "a set would be written in another order by another process"
     assert str(bench.folder) not in (output / "config.json").read_text()
 
 
