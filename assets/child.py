@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterPipesExecutionError
 from dagster._core.pipes.client import PipesClientCompletedInvocation
 
 from assets.presentation import displayable
@@ -39,7 +40,7 @@ def run_child(
     with _observed(context, work_folder / "progress.jsonl"):
         try:
             return pipes.run(command=command, env=environment, context=context)
-        except dg.DagsterPipesExecutionError as error:
+        except DagsterPipesExecutionError as error:
             raise _child_error(context, work_folder, str(error)) from error
 
 

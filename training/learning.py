@@ -41,7 +41,7 @@ def learn(spec: RunSpec, rows: Rows, tokenizer: Any, progress: Progress, stop: S
     progress.phase(f"{num_rows} rows, {num_steps} steps; loading the model")
     watcher = _Watcher(spec, progress, stop, num_steps)
     trainer = build_trainer(spec, rows, order, tokenizer, num_steps=num_steps, callback=_callback(watcher))
-    checkpoint = None
+    checkpoint = find_checkpoint(Path(spec.work_folder), spec.fingerprint)
     if checkpoint is None:
         remove_checkpoints(Path(spec.work_folder))
     else:

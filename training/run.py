@@ -34,6 +34,8 @@ from training.rows import Rows, pack_documents, read_examples, read_pairs
 from training.spec import TABLE_OF, RunSpec
 
 FAILED = 3
+NO_SPACE = ("No space left on device", "os error 28", "StorageFull", "PytorchStreamWriter", "inline_container.cc")
+"""How the writers of safetensors and torch say that a write was refused."""
 SOURCE_OF: dict[str, tuple[type, str]] = {
     "documents": (Document, "dapt_corpus"),
     "examples": (Example, "sft_dataset"),
@@ -60,7 +62,9 @@ def main(arguments: list[str]) -> int:
             run(spec, say, stop)
             return 0
         except Exception as error:
-            known = _explain(spec, error)
+            known = explain(spec, error)
+            for half_written in ("staging", ".output.part", ADAPTER):  # on a full disk this makes room for the error file
+                shutil.rmtree(work / half_written, ignore_errors=True)
             _leave_error(work, known)
             print(f"error: {known}", file=sys.stderr)  # noqa: T201
             return FAILED
@@ -159,11 +163,14 @@ def _choose_threads() -> None:
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
 
 
-def _explain(spec: RunSpec, error: Exception) -> TunewrightError:
+def explain(spec: RunSpec, error: Exception) -> TunewrightError:
+    """Return what broke a run as one sentence for people; what nobody foresaw is printed in full as well."""
     if isinstance(error, TunewrightError):
         return error
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return StoreFullError(path=error.filename or spec.work_folder, reason=error.strerror)
+    if any(sign in str(error) for sign in NO_SPACE):  # torch and safetensors wrap it
+        return StoreFullError(path=spec.work_folder, reason=os.strerror(errno.ENOSPC))
     traceback.print_exception(error)
     reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
     return TrainingFailedError(stage=spec.stage, reason=reason, folder=spec.work_folder)

@@ -1,5 +1,6 @@
 """The training process from outside: imports, exit codes, error files, and its end when it is told or left alone."""
 
+import errno
 import json
 import os
 import signal
@@ -11,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from curation.errors import EmptyDatasetError
 from training.config import BaseModelConfig, SftConfig
 from training.launch import build_command, child_environment
 from training.progress import Progress
+from training.run import explain
 from training.spec import RunSpec
 
 WATCHED = """
@@ -95,6 +98,24 @@ def test_an_unknown_base_model_is_one_sentence(tmp_path: Path) -> None:
     done = subprocess.run(build_command(spec.write(tmp_path / "spec.json")), env=environment, capture_output=True, check=False)
     assert done.returncode == 3
     assert read_error(tmp_path / "work")["error"] == "ModelNotFoundError"
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/x"), "StoreFullError"),
+        (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 5415424 vs 5415312"), "StoreFullError"),
+        (ValueError("Error while serializing: I/O error: No space left on device (os error 28)"), "StoreFullError"),
+        (EmptyDatasetError(dataset="sft_dataset", reason="none"), "EmptyDatasetError"),
+        (RuntimeError("out of memory"), "TrainingFailedError"),
+    ],
+)
+def test_every_error_is_one_of_ours(error: Exception, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = RunSpec(stage="sft", config=SftConfig(), store_url="/s", work_folder="/w")
+    known = explain(spec, error)
+    assert type(known).__name__ == name
+    assert "\n" not in str(known)
+    assert ("out of memory" in capsys.readouterr().err) == (name == "TrainingFailedError")
 
 
 def test_a_missing_spec_is_an_error(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from training.config import SftConfig
 from training.launch import build_command, child_environment
 from training.spec import RunSpec
 
+pytestmark = pytest.mark.filterwarnings("ignore")
+"""The libraries warn about each other."""
+
 STEPS = 120
 
 
