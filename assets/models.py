@@ -136,7 +136,7 @@ def _train(
         seed=recipe.training.seed,
     )
     work.mkdir(parents=True, exist_ok=True)
-    command = build_command(spec.write(work / "spec.json"))
+    command = build_command(spec.write(work / "spec.json"), recipe.training.processes)
     run_child(context, pipes, command=command, environment=child_environment(), work_folder=work)
     return Outputs(folders={"model": work / "output"}, values=_facts(work))
 
