@@ -143,10 +143,7 @@ class Store:
 
     def put_folder(self, path: Path) -> str:
         """Copy a finished local folder into the store under the hash of its files, and return that hash."""
-        entries = {
-            str(file.relative_to(path)): hash_bytes(file.read_bytes()) for file in sorted(path.rglob("*")) if file.is_file()
-        }
-        folder_hash = content_hash(entries)
+        folder_hash = hash_folder(path)
         if not self.files.exists(f"folders/{folder_hash}"):
             self.files.put_folder(path, f"folders/{folder_hash}")
         return folder_hash
@@ -207,6 +204,12 @@ class Store:
         data = _parse(path, self.files.read_bytes(path))
         data["tables"] = {name: TableRef(**table) for name, table in data["tables"].items()}
         return Snapshot(**data)
+
+
+def hash_folder(path: Path) -> str:
+    """Return the hash under which a folder is stored: over the relative paths and contents of its files."""
+    files = (file for file in sorted(path.rglob("*")) if file.is_file())
+    return content_hash({str(file.relative_to(path)): hash_bytes(file.read_bytes()) for file in files})
 
 
 def version_of(tables: dict[str, TableRef], folders: dict[str, str], *, ignore: tuple[str, ...] = ("rejections",)) -> str:

@@ -7,13 +7,12 @@ The items, answers and scores are read from the content-addressed store; scores 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from curation.config import as_plain
 from curation.errors import EvaluationError, TunewrightError
-from curation.ids import content_hash, hash_bytes
+from curation.ids import content_hash
 from curation.records import Example, record_hash
-from curation.store import Store
+from curation.store import Store, hash_folder
 from evaluation.items import assert_held_out
 from evaluation.records import EvalAnswer, Score
 from evaluation.scoring import score_answers
@@ -88,12 +87,6 @@ def _check_answers(answers: Sequence[EvalAnswer], items: Mapping[str, Example]) 
 def _check_model(model_hash: str, store: Store) -> None:
     found = hash_folder(store.get_folder(model_hash))
     _check(found == model_hash, f"the model's files were changed: they hash to {found}, not {model_hash}")
-
-
-def hash_folder(path: Path) -> str:
-    """Return the hash under which `Store.put_folder` keeps a folder."""
-    files = (file for file in sorted(path.rglob("*")) if file.is_file())
-    return content_hash({str(file.relative_to(path)): hash_bytes(file.read_bytes()) for file in files})
 
 
 def _check(holds: bool, problem: str) -> None:
