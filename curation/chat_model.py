@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from curation.chat_turns import as_turn
 from curation.errors import TeacherRefusedError
 from curation.ids import content_hash
-from curation.records import Message, as_row
+from curation.records import Message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +101,7 @@ def request_id(model: ChatModel, request: ChatRequest) -> str:
 def as_plain_request(request: ChatRequest) -> dict[str, Any]:
     """Turn a request into dicts, lists and scalars."""
     return {
-        "messages": [as_row(message) for message in request.messages],
+        "messages": [as_turn(message) for message in request.messages],
         "schema": request.schema,
         "parameters": request.parameters,
         "sample_index": request.sample_index,

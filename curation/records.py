@@ -8,10 +8,11 @@ A record's `key` is its stable name; its hash (`record_hash`) is the BLAKE2b of 
 """
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from curation.ids import content_hash
+from curation.ids import canonical_json, content_hash
 
 Role = Literal["system", "user", "assistant", "tool"]
 Origin = Literal["human", "synthetic"]
@@ -29,11 +30,35 @@ class Record(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ToolCall:
+    """A call of a tool that an assistant's message asks for."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON text of the arguments, as the model wrote or shall write it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """One turn of a chat."""
 
     role: Role
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What an assistant's message calls; its content may then be empty."""
+    tool_call_id: str = ""
+    """In a message of role `tool`: the call that it answers."""
+    name: str = ""
+    """In a message of role `tool`: the tool that answers."""
+
+    @property
+    def text(self) -> str:
+        """Everything that the message says: its content, then each call of a tool as one line of JSON."""
+        if not self.tool_calls:
+            return self.content
+        calls = (canonical_json({"name": call.name, "arguments": parse_arguments(call.arguments)}) for call in self.tool_calls)
+        return "\n".join(part for part in (self.content, *calls) if part)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +132,10 @@ class Provenance:
     license: str = ""
     output_terms: str = ""
     votes: tuple[JudgeVote, ...] = ()
+    created_at: str = ""
+    """When the row was written, as its source declares it (ISO 8601 date or time in UTC); empty if it does not say."""
+    terms_verdict: str = ""
+    """`allowed`, `forbidden`, `unknown` or `conflicting` for the recipe's declared use; empty until terms were judged."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +145,8 @@ class Example:
     key: str
     task: str
     messages: tuple[Message, ...]
+    tools: str = ""
+    """Definitions of the tools that the assistant may call, as a canonical JSON list; empty for none."""
     group: str
     split: Split = ""
     provenance: Provenance
@@ -127,8 +158,8 @@ class Example:
 
     @property
     def answer(self) -> str:
-        """The text that the model learns to write."""
-        return self.messages[-1].content
+        """What the model learns to write, as text; calls of tools are lines of JSON in it."""
+        return self.messages[-1].text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +173,22 @@ class PreferencePair:
     rejected: str
     rejected_kind: str
     """What is wrong with the rejected answer: `wrong_route`, `wrong_format`, `ungrounded`, `edited_away`, ..."""
+    tools: str = ""
+    """As in `Example`."""
+    group: str
+    split: Split = ""
+    provenance: Provenance
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnpairedPreference:
+    """One answer to a prompt with a thumb up or down (KTO calls it unpaired preference)."""
+
+    key: str
+    task: str
+    prompt: tuple[Message, ...]
+    answer: str
+    is_desirable: bool
     group: str
     split: Split = ""
     provenance: Provenance
@@ -176,6 +223,45 @@ class Rejection:
     record_hash: str
     excerpt: str
     """At most 500 characters of what was dropped."""
+    other_key: str = ""
+    """Key of the row that this one repeats, contradicts or leaks; empty if no other row is the reason."""
+    similarity: float = 0.0
+    """How alike the two are, 0 to 1; 0 if no other row is the reason."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrivacyFinding:
+    """Where personal data or a secret stood; never what it was."""
+
+    key: str
+    record_key: str
+    field: str
+    """`text`, `messages[2]`, `chosen`, ...: which text of the record."""
+    entity: str
+    """`EMAIL`, `PHONE_NUMBER`, `AWS_KEY`, ..."""
+    start: int
+    end: int
+    """Half-open character span in the original text of the field."""
+    detector: str
+    action: str
+    """What was done: `reject`, `mask`, `pseudonym`, `keep`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContaminationPair:
+    """A row that gives away an evaluation item, and how alike they are."""
+
+    key: str
+    record_key: str
+    item_key: str
+    benchmark: str
+    """`eval_set`, or the name of a benchmark file of the recipe."""
+    field: str
+    """`prompt`, `answer` or `document`."""
+    measure: str
+    """`ngram` or `embedding`."""
+    score: float
+    """Share of the item's rare n-grams that the row holds, or the cosine of the embeddings."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -233,6 +319,16 @@ class TeacherCall:
     created_at: str
 
 
+def parse_arguments(arguments: str) -> Any:
+    """Return the arguments of a tool call as an object; what is no JSON stays text."""
+    try:
+        value = json.loads(arguments)
+        canonical_json(value)
+    except (ValueError, RecursionError):
+        return arguments
+    return value
+
+
 def as_row(record: Any) -> Any:
     """Turn a record into plain dicts, lists and scalars, in field order."""
     if isinstance(record, (str, int, float)):
@@ -258,10 +354,27 @@ def record_hash(record: Record) -> str:
     return content_hash(as_row(record))
 
 
-def reject(record: Any, *, stage: str, reason: str, detail: str) -> Rejection:
+def reject(record: Any, *, stage: str, reason: str, detail: str, other_key: str = "", similarity: float = 0.0) -> Rejection:
     """Describe why a stage does not keep a record."""
-    row = as_row(record)
-    excerpt = row.get("text") or row.get("chosen") or (row["messages"][-1]["content"] if row.get("messages") else "")
     return Rejection(
-        key=record.key, stage=stage, reason=reason, detail=detail, record_hash=content_hash(row), excerpt=excerpt[:500]
+        key=record.key,
+        stage=stage,
+        reason=reason,
+        detail=detail,
+        record_hash=record_hash(record),
+        excerpt=_excerpt(record),
+        other_key=other_key,
+        similarity=similarity,
     )
+
+
+def _excerpt(record: Any) -> str:
+    for name in ("text", "chosen", "answer"):
+        if getattr(record, name, ""):
+            return str(getattr(record, name))[:500]
+    return ""
+
+
+def source_of(key: str) -> str:
+    """Return the source of a record: the first part of its key."""
+    return key.partition("/")[0]

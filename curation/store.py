@@ -24,24 +24,18 @@ import pyarrow as pa
 
 from curation.errors import CorruptTableError, MissingSnapshotError, MissingTableError
 from curation.files import FileSystem
-from curation.ids import canonical_json, content_hash, hash_bytes, merkle_root, stable_bucket
-from curation.records import Record, record_hash
-from curation.shard_files import decode_shard, encode_shard
-from curation.tables import from_arrow, schema_of, to_arrow
+from curation.ids import content_hash, hash_bytes
+from curation.records import Record
+from curation.shard_files import decode_shard
+from curation.table_layout import TableRef as TableRef
+from curation.table_layout import shard_path
+from curation.table_writer import TableWriter
+from curation.tables import from_arrow, schema_of
 
 R = TypeVar("R", bound=Record)
 
-ROWS_PER_SHARD = 2048
-"""Aim for this many rows a shard; the bucket count is the next power of two."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TableRef:
-    """The address of a table: the class of its records, its Merkle root and its size."""
-
-    record: str
-    root: str
-    num_rows: int
+NOT_IN_VERSION = ("rejections", "findings", "row_checks")
+"""Tables for people and for saving work; no asset reads them to make its output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,42 +74,36 @@ class Store:
         Raises:
             StoreFullError: if the file system refuses a write. Nothing half-written stays behind.
         """
-        rows = sorted(((record.key, record_hash(record), record) for record in records), key=lambda row: row[:2])
-        num_buckets = _num_buckets(len(rows))
-        buckets: list[list[tuple[str, str, R]]] = [[] for _ in range(num_buckets)]
-        for row in rows:
-            buckets[stable_bucket(row[0], num_buckets)].append(row)
-        shards = [self._write_shard(cls, bucket) for bucket in buckets if bucket]
-        root = merkle_root((shard["hash"] for shard in shards), salt=_schema_text(cls))
-        manifest = {"record": cls.__name__, "root": root, "num_rows": len(rows), "shards": shards}
-        path = f"tables/{root}.json"
-        if not self.files.exists(path):
-            self.files.write_bytes(path, canonical_json(manifest).encode())
-        return TableRef(record=cls.__name__, root=root, num_rows=len(rows))
+        with self.table_writer(cls) as writer:
+            for record in records:
+                writer.add(record)
+            return writer.finish()
 
-    def _write_shard(self, cls: type[R], bucket: list[tuple[str, str, R]]) -> dict[str, Any]:
-        shard_hash = merkle_root((row[1] for row in bucket), salt=_schema_text(cls))
-        path = _shard_path(shard_hash)
-        if not self.files.exists(path):
-            self.files.write_bytes(path, encode_shard(to_arrow(cls, (row[2] for row in bucket))))
-        return {"hash": shard_hash, "num_rows": len(bucket)}
+    def table_writer(self, cls: type[R]) -> TableWriter[R]:
+        """Return a writer that takes a table row by row in bounded memory."""
+        return TableWriter(self.files, cls)
 
     def read_table(self, cls: type[R], root: str, *, asset: str = "the asset that makes it") -> Iterator[R]:
-        """Yield the records of a table.
+        """Yield the records of a table, shard by shard, so that no more than one is in memory.
 
         Raises:
             MissingTableError: if no table has this root.
             CorruptTableError: if a manifest or shard cannot be read or has the wrong rows.
         """
-        return from_arrow(cls, self.read_arrow(cls, root, asset=asset))
+        for shard in self._shards(cls, root, asset):
+            yield from from_arrow(cls, self._read_shard(cls, shard))
 
     def read_arrow(self, cls: type, root: str, *, asset: str = "the asset that makes it") -> pa.Table:
         """Return a whole table as Arrow. Raises as `read_table` does."""
+        parts = [self._read_shard(cls, shard) for shard in self._shards(cls, root, asset)]
+        return pa.concat_tables(parts) if parts else schema_of(cls).empty_table()
+
+    def _shards(self, cls: type, root: str, asset: str) -> list[dict[str, Any]]:
         manifest = self._manifest(root, asset)
         if manifest["record"] != cls.__name__:
             raise CorruptTableError(path=f"tables/{root}.json", reason=f"it holds {manifest['record']}, not {cls.__name__}")
-        parts = [self._read_shard(cls, shard) for shard in manifest["shards"]]
-        return pa.concat_tables(parts) if parts else schema_of(cls).empty_table()
+        shards: list[dict[str, Any]] = manifest["shards"]
+        return shards
 
     def sample_rows(self, cls: type, root: str, num_rows: int) -> list[dict[str, Any]]:
         """Return the first few rows of a table as dicts; only one shard is read. Raises as `read_table` does."""
@@ -130,7 +118,7 @@ class Store:
         return _parse(path, self.files.read_bytes(path))
 
     def _read_shard(self, cls: type, shard: dict[str, Any]) -> pa.Table:
-        path = _shard_path(shard["hash"])
+        path = shard_path(shard["hash"])
         try:
             table = decode_shard(self.files.read_bytes(path))
         except (OSError, ValueError, pa.ArrowException) as error:
@@ -191,7 +179,7 @@ class Store:
     def _holds_table(self, root: str) -> bool:
         if not self.files.exists(f"tables/{root}.json"):
             return False
-        return all(self.files.exists(_shard_path(shard["hash"])) for shard in self._manifest(root, "")["shards"])
+        return all(self.files.exists(shard_path(shard["hash"])) for shard in self._manifest(root, "")["shards"])
 
     def list_snapshots(self, prefix: str) -> list[Snapshot]:
         """Return the newest snapshots of every asset and partition whose key starts with PREFIX/."""
@@ -212,25 +200,10 @@ def hash_folder(path: Path) -> str:
     return content_hash({str(file.relative_to(path)): hash_bytes(file.read_bytes()) for file in files})
 
 
-def version_of(tables: dict[str, TableRef], folders: dict[str, str], *, ignore: tuple[str, ...] = ("rejections",)) -> str:
-    """Return the data version of an asset's output; rejections are for people and do not make anything run again."""
+def version_of(tables: dict[str, TableRef], folders: dict[str, str], *, ignore: tuple[str, ...] = NOT_IN_VERSION) -> str:
+    """Return the data version of an asset's output; what is there for people only does not make anything run again."""
     roots = {name: table.root for name, table in tables.items() if name not in ignore}
     return content_hash({"tables": roots, "folders": folders})
-
-
-def _num_buckets(num_rows: int) -> int:
-    buckets = 1
-    while buckets * ROWS_PER_SHARD < num_rows:
-        buckets *= 2
-    return buckets
-
-
-def _schema_text(cls: type) -> str:
-    return f"{cls.__name__}:{schema_of(cls).to_string(show_schema_metadata=False)}"
-
-
-def _shard_path(shard_hash: str) -> str:
-    return f"shards/{shard_hash[:2]}/{shard_hash}.parquet"
 
 
 def _snapshot_path(asset: str, partition: str) -> str:

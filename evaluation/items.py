@@ -6,9 +6,10 @@ assert_held_out(items, training_examples)      # EvaluationError names the first
 
 from collections.abc import Iterable, Sequence
 
+from curation.chat_turns import as_turn
 from curation.errors import EvaluationError
 from curation.ids import content_hash, stable_fraction
-from curation.records import Example, Message, as_row
+from curation.records import Example, Message
 from evaluation.config import EvaluationConfig
 
 
@@ -55,15 +56,15 @@ def assert_held_out(items: Sequence[Example], training_examples: Iterable[Exampl
 
 def prompt_hash(prompt: tuple[Message, ...]) -> str:
     """Return a hash of what is asked, blind to case and white space."""
-    return content_hash([[message.role, " ".join(message.content.split()).casefold()] for message in prompt])
+    return content_hash([[message.role, " ".join(message.text.split()).casefold()] for message in prompt])
 
 
 def question_text(item: Example) -> str:
     """Return the prompt as plain text for people: the user's words, or every turn with its role when there are several."""
     turns = [message for message in item.prompt if message.role != "system"]
     if len(turns) == 1:
-        return turns[0].content
-    return "\n".join(f"{message.role}: {message.content}" for message in turns)
+        return turns[0].text
+    return "\n".join(f"{message.role}: {message.text}" for message in turns)
 
 
 def spread_shots(training_examples: Iterable[Example], num_shots: int, seed: int) -> tuple[Example, ...]:
@@ -93,4 +94,4 @@ def most_frequent_answer(training_examples: Iterable[Example]) -> str:
 
 def shots_hash(shots: Sequence[Example]) -> str:
     """Return one hash over the messages shown."""
-    return content_hash([as_row(shot.messages) for shot in shots])
+    return content_hash([[as_turn(message) for message in shot.messages] for shot in shots])

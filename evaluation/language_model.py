@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from curation.chat_turns import as_turn
 from curation.errors import EvaluationError
 from curation.records import Example, Message
 from evaluation.child import describe
@@ -61,9 +62,9 @@ class LanguageModel:
 
     def _tokenize(self, messages: Sequence[Message]) -> list[int]:
         if not self.has_chat_template:
-            text = "".join(f"{message.role}: {message.content}\n" for message in messages) + "assistant:"
+            text = "".join(f"{message.role}: {message.text}\n" for message in messages) + "assistant:"
             return list(self._tokenizer(text)["input_ids"])
-        turns = [{"role": message.role, "content": message.content} for message in messages]
+        turns = [as_turn(message, parsed=True) for message in messages]
         try:
             text = self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         except Exception as error:

@@ -268,7 +268,7 @@ def _is_prefix(id: str, digest: str) -> bool:
 
 
 def _prompt(row: Example | PreferencePair) -> str:
-    return _short("\n".join(message.content for message in row.prompt))
+    return _short("\n".join(message.text for message in row.prompt))
 
 
 def _short(text: str) -> str:

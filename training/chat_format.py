@@ -7,10 +7,12 @@ A model that has a chat template of its own keeps it. The prompt is rendered exa
 the answer is what the template adds to it, so training and answering see the same tokens.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from curation.chat_turns import as_turn
 from curation.errors import ChatFormatError
 from curation.records import Message
 
@@ -22,7 +24,9 @@ ROLE_MARKERS = tuple(f"<|{role}|>" for role in ("system", "user", "assistant", "
 SPECIAL_TOKENS = (BOS, END, PAD, *ROLE_MARKERS)
 
 CHAT_TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}"
+    "{{ bos_token }}{% if tools %}<|system|>{{ tools | tojson }}" + END + "{% endif %}"
+    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}"
+    "{% for call in message['tool_calls'] or [] %}<tool_call>{{ call['function'] | tojson }}</tool_call>{% endfor %}"
     + END
     + "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
@@ -54,15 +58,16 @@ class ChatFormat:
         self.tokenizer = tokenizer
         self.special_texts = sorted(text for text in tokenizer.all_special_tokens if text)
 
-    def encode(self, prompt: Sequence[Message], answer: str) -> Tokens:
-        """Tokenise one conversation.
+    def encode(self, prompt: Sequence[Message], answer: str | Message, tools: str = "") -> Tokens:
+        """Tokenise one conversation: a prompt and the assistant's answer, as text or as a message with tool calls.
 
         Raises:
             ChatFormatError: if the template does not render the prompt as the beginning of the whole conversation, repeats
                 the beginning-of-sequence token, or does not close the answer.
         """
-        asked = self._render([*prompt], add_generation_prompt=True)
-        whole = self._render([*prompt, Message(role="assistant", content=answer)], add_generation_prompt=False)
+        last = answer if isinstance(answer, Message) else Message(role="assistant", content=answer)
+        asked = self._render([*prompt], tools, add_generation_prompt=True)
+        whole = self._render([*prompt, last], tools, add_generation_prompt=False)
         if not whole.startswith(asked):
             raise ChatFormatError(problem="it does not render a prompt as the beginning of the conversation")
         tokens = Tokens(prompt=self._tokenise(asked), answer=self._close(self._tokenise(whole[len(asked) :])))
@@ -90,10 +95,13 @@ class ChatFormat:
             raise ChatFormatError(problem="it does not close an answer, and the tokenizer has no end token")
         return [*answer, self.tokenizer.eos_token_id]
 
-    def _render(self, messages: list[Message], *, add_generation_prompt: bool) -> str:
-        turns = [{"role": message.role, "content": message.content} for message in messages]
+    def _render(self, messages: list[Message], tools: str, *, add_generation_prompt: bool) -> str:
+        turns = [as_turn(message, parsed=True) for message in messages]
+        more = {"tools": json.loads(tools)} if tools else {}
         try:
-            return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=add_generation_prompt))
+            return str(
+                self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=add_generation_prompt, **more)
+            )
         except Exception as error:  # templates are code of strangers and raise what they like
             raise ChatFormatError(problem=f"it refuses a conversation ({error})") from error
 

@@ -37,8 +37,9 @@ def read_examples(store: Store, root: str, chat: ChatFormat, *, max_length: int)
     columns: Columns = {"input_ids": [], "labels": []}
     rejections = []
     for example in store.read_table(Example, root, asset="sft_dataset"):
-        tokens = chat.encode(example.prompt, example.answer)
-        problem = _problem(chat, [message.content for message in example.messages], len(tokens.ids), max_length)
+        tokens = chat.encode(example.prompt, example.messages[-1], example.tools)
+        texts = [example.tools, *(message.text for message in example.messages)]
+        problem = _problem(chat, texts, len(tokens.ids), max_length)
         if problem:
             rejections.append(_reject(example, "sft_model", problem))
             continue
@@ -52,8 +53,8 @@ def read_pairs(store: Store, root: str, chat: ChatFormat, *, max_length: int) ->
     columns: Columns = {"prompt_ids": [], "chosen_ids": [], "rejected_ids": []}
     rejections = []
     for pair in store.read_table(PreferencePair, root, asset="preference_dataset"):
-        chosen, rejected = chat.encode(pair.prompt, pair.chosen), chat.encode(pair.prompt, pair.rejected)
-        texts = [*(message.content for message in pair.prompt), pair.chosen, pair.rejected]
+        chosen, rejected = (chat.encode(pair.prompt, answer, pair.tools) for answer in (pair.chosen, pair.rejected))
+        texts = [pair.tools, *(message.text for message in pair.prompt), pair.chosen, pair.rejected]
         problem = _problem(chat, texts, max(len(chosen.ids), len(rejected.ids)), max_length)
         if problem:
             rejections.append(_reject(pair, "preference_model", problem))

@@ -30,7 +30,7 @@ def evidence_lookup(documents: Iterable[Document]) -> Evidence:
 def item_key(row: Example | PreferencePair, config: ReviewConfig) -> str:
     """Return the key of the review item that stands for a row."""
     kind, prompt, answer, alternative = _shown(row)
-    messages = [[message.role, message.content] for message in prompt]
+    messages = [[message.role, message.text] for message in prompt]
     return content_hash([kind, messages, answer, alternative, config.rubric_version])
 
 

@@ -93,7 +93,7 @@ def diff_words(old: str, new: str) -> list[Change]:
 
 def prompt_text(prompt: tuple[Message, ...]) -> str:
     """Return a prompt as one text, for excerpts and diffs."""
-    return "\n\n".join(message.content for message in prompt)
+    return "\n\n".join(message.text for message in prompt)
 
 
 def excerpt(text: str, num_chars: int = 160) -> str:

@@ -264,7 +264,7 @@ class _Generation:
 
 
 def _question_line(example: Example) -> str:
-    return canonical_json({"question": example.prompt[-1].content, "answer": example.answer})
+    return canonical_json({"question": example.prompt[-1].text, "answer": example.answer})
 
 
 def _wrong_answer_at(completion: Completion, position: int, right: str) -> str:

@@ -18,9 +18,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from curation.chat_model import ChatReply, ChatRequest, request_id
+from curation.chat_turns import as_turn
 from curation.errors import RequestRefusedError, TeacherBusyError, TeacherKeyMissingError, TeacherRefusedError
 from curation.ids import canonical_json
-from curation.records import as_row
 from curation.synthesis.config import TeacherConfig
 
 MAX_REPLY_BYTES = 8_000_000
@@ -76,7 +76,7 @@ class OpenAIChatModel:
     def _body(self, request: ChatRequest) -> dict[str, Any]:
         parameters = dict(request.parameters)
         limit = parameters.pop("max_tokens", None)
-        body = {"model": self.model, "messages": [as_row(message) for message in request.messages], **parameters}
+        body = {"model": self.model, "messages": [as_turn(message) for message in request.messages], **parameters}
         if limit is not None:
             body[self._limit_name] = limit
         if request.schema is not None and self._has_schemas:

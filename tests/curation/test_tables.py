@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 
 from curation import records
 from curation.records import (
+    ContaminationPair,
     Document,
     Example,
     Message,
     PreferencePair,
+    PrivacyFinding,
     Rejection,
     ReviewItem,
     TeacherCall,
+    UnpairedPreference,
     Verdict,
     VerifiableTask,
     as_row,
@@ -26,7 +29,19 @@ from curation.records import (
 )
 from curation.tables import from_arrow, from_row, schema_of, to_arrow
 
-CLASSES = [Document, Example, PreferencePair, VerifiableTask, Rejection, ReviewItem, Verdict, TeacherCall]
+CLASSES = [
+    Document,
+    Example,
+    PreferencePair,
+    UnpairedPreference,
+    VerifiableTask,
+    Rejection,
+    PrivacyFinding,
+    ContaminationPair,
+    ReviewItem,
+    Verdict,
+    TeacherCall,
+]
 ODD_TEXT = st.text(
     st.one_of(st.sampled_from("\0\r\n\u2028\ufeff\u202e\U0001f600\u0301"), st.characters(exclude_categories=("Cs",))),
     max_size=20,

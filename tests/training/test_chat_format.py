@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.errors import ChatFormatError
-from curation.records import Message
+from curation.records import Message, ToolCall
 from training.chat_format import BOS, END, IGNORED, SPECIAL_TOKENS, ChatFormat
 
 
@@ -47,6 +47,17 @@ def test_any_text_survives(tokenizer: Any, question: str, answer: str) -> None:
     assert tokens.answer[-1] == tokenizer.eos_token_id
     assert tokens.answer.count(tokenizer.eos_token_id) == 1
     assert tokenizer.decode(tokens.answer[:-1]) == answer.encode("utf-8", "replace").decode()
+
+
+def test_tool_calls_are_learnt_and_the_tools_are_part_of_the_prompt(tokenizer: Any) -> None:
+    tools = '[{"type":"function","function":{"name":"find_flight"}}]'
+    call = ToolCall(id="1", name="find_flight", arguments='{"to": "Oslo"}')
+    answer = Message(role="assistant", content="", tool_calls=(call,))
+    tokens = ChatFormat(tokenizer).encode(ask("Fly me to Oslo"), answer, tools)
+    assert "find_flight" in tokenizer.decode(tokens.prompt)
+    learnt = tokenizer.decode(tokens.answer)
+    assert '"name": "find_flight"' in learnt
+    assert '"to": "Oslo"' in learnt
 
 
 def test_pad_and_end_differ(tokenizer: Any) -> None:
