@@ -126,7 +126,7 @@ def _by(verdict: Verdict) -> str:
 
 
 def _edited(example: Example, verdict: Verdict) -> Example:
-    answer = replace(example.messages[-1], content=verdict.edited_answer)
+    answer = replace(example.messages[-1], content=verdict.edited_answer, tool_calls=())
     provenance = replace(example.provenance, method="edit", origin="human", parents=(example.key,))
     return replace(example, key=f"{example.key}/edit", messages=(*example.prompt, answer), provenance=provenance)
 
