@@ -2,23 +2,24 @@
 
 import json
 import math
-from collections import Counter
+from itertools import islice
 from typing import Any
 
 import dagster as dg
 
+from assets.charts import bar_chart, escape, most_frequent
 from assets.stage import StageRun
-from curation.records import Document, Example, PreferencePair, Rejection, ReviewItem
-from curation.store import Store
+from curation.records import Document, Example, PreferencePair, Rejection, ReviewItem, UnpairedPreference
+from curation.store import NOT_IN_VERSION, Store
 from evaluation.records import EvalAnswer, Score
 
 RECORDS: dict[str, type] = {
-    cls.__name__: cls for cls in (Document, Example, PreferencePair, Rejection, ReviewItem, EvalAnswer, Score)
+    cls.__name__: cls
+    for cls in (Document, Example, PreferencePair, UnpairedPreference, Rejection, ReviewItem, EvalAnswer, Score)
 }
 SAMPLE_ROWS = 5
 CELL_CHARS = 160
-ENTITIES = {ord(mark): f"&#{ord(mark)};" for mark in "&<>|`[]\\*_~"}
-"""What means something in Markdown or HTML; entities, since renderers differ on which backslashes count in a table."""
+MAX_REJECTED_SAMPLES = 12
 
 
 def metadata_of(store: Store, run: StageRun) -> dict[str, Any]:
@@ -28,11 +29,14 @@ def metadata_of(store: Store, run: StageRun) -> dict[str, Any]:
     metadata |= {name: displayable(value) for name, value in snapshot.values.items() if isinstance(value, (int, float, str))}
     metadata["reused"] = dg.MetadataValue.bool(run.is_reused)
     for name, table in snapshot.tables.items():
-        rows = store.sample_rows(RECORDS[table.record], table.root, SAMPLE_ROWS) if table.num_rows else []
+        is_shown = table.num_rows and name not in NOT_IN_VERSION
+        rows = store.sample_rows(RECORDS[table.record], table.root, SAMPLE_ROWS) if is_shown else []
         if rows:
             metadata[f"sample_{name}"] = dg.MetadataValue.md(markdown_table(rows))
     if "rejections" in snapshot.tables:
-        metadata["rejected_by_reason"] = dg.MetadataValue.md(_reasons(store, snapshot.tables["rejections"].root))
+        metadata |= _rejected(store, snapshot.tables["rejections"].root)
+    for name, chart in snapshot.values.get("charts", {}).items():
+        metadata[name] = dg.MetadataValue.md(bar_chart(chart, label=name.rpartition("by_")[2], value="rows"))
     for name, folder in snapshot.folders.items():
         metadata[f"{name}_path"] = dg.MetadataValue.path(str(store.get_folder(folder)))
     return metadata
@@ -54,15 +58,31 @@ def markdown_table(rows: list[dict[str, Any]]) -> str:
 def _cell(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     text = " ".join(text.split())
-    text = text[: CELL_CHARS - 3] + "..." if len(text) > CELL_CHARS else text
-    return text.translate(ENTITIES)
+    return escape(text[: CELL_CHARS - 3] + "..." if len(text) > CELL_CHARS else text)
 
 
-def _reasons(store: Store, root: str) -> str:
-    counts = Counter(store.read_arrow(Rejection, root).column("reason").to_pylist())
+def _rejected(store: Store, root: str) -> dict[str, Any]:
+    """Return how many rows fell to which reason, and a few of each to look at."""
+    table = store.read_arrow(Rejection, root).select(["reason", "key", "detail", "excerpt"])
+    counts = most_frequent(table.column("reason").to_pylist())
     if not counts:
-        return "Nothing was rejected."
-    return markdown_table([{"reason": reason, "rows": number} for reason, number in counts.most_common()])
+        return {"rejected_by_reason": dg.MetadataValue.md("Nothing was rejected.")}
+    chart = bar_chart(counts, label="reason", value="rows")
+    samples = sample_by_reason(table.to_pylist(), MAX_REJECTED_SAMPLES)
+    return {
+        "rejected_by_reason": dg.MetadataValue.md(chart),
+        "sample_rejections": dg.MetadataValue.md(markdown_table(samples)),
+    }
+
+
+def sample_by_reason(rows: list[dict[str, Any]], num_rows: int) -> list[dict[str, Any]]:
+    """Return rows to look at: every reason in turn, the most frequent first, until there are enough."""
+    by_reason: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_reason.setdefault(row["reason"], []).append(row)
+    ranked = sorted(by_reason.values(), key=lambda found: (-len(found), found[0]["reason"]))
+    turns = max(map(len, ranked), default=0)
+    return list(islice((found[turn] for turn in range(turns) for found in ranked if turn < len(found)), num_rows))
 
 
 def loss_plot(values: dict[str, Any]) -> dict[str, Any]:

@@ -97,7 +97,8 @@ def test_metadata_counts_rows_and_reasons(home: Home) -> None:
     assert "sample_empty" not in metadata
     reasons = metadata["rejected_by_reason"].value
     assert reasons.index("dup | 2") < reasons.index("long")
-    assert render(reasons) == (6, [])
+    assert render(reasons) == (9, [])  # reason, rows and a bar in three lines
+    assert render(metadata["sample_rejections"].value) == (16, [])
     assert render(metadata["sample_rejections"].value)[1] == []
     assert metadata["final_loss"] == "nan"
 
