@@ -3,29 +3,27 @@
 suite = QualityConfig().suite("sft_dataset")
 for outcome in run_suite(suite, flatten_examples(table)):
     outcome.name, outcome.passed, outcome.detail
-    # "expect_column_values_to_be_unique__key", False, "2 of 1,200 values in 'key' fail."
+    # "expect_column_values_to_be_unique__key", False, "2 of 1,200 rows fail in 'key'."
 """
 
 import json
-import os
-import threading
-import warnings
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
 from curation.config import as_plain
-from curation.errors import ConfigError
 from curation.ids import content_hash
-from curation.quality.config import ExpectationConfig, Severity
+from curation.quality.engine import Finding, evaluate
+from curation.quality.expectation import ExpectationConfig, OnFailure, Severity
 
 MAX_FAILING_IDS = 20
 ROW_COUNT = ExpectationConfig(type="expect_table_row_count_to_be_between", args={"min_value": 1})
-"""Added to every suite without a row count: an empty table passes everything else."""
-_ONE_AT_A_TIME = threading.Lock()
-"""Great Expectations keeps its context in a global."""
+"""Added to every suite without a row count of its own that an empty table fails: an empty table passes everything else."""
+
+Status = Literal["passed", "violated", "errored"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,12 +44,31 @@ class ExpectationOutcome:
     """Number of failing rows; 0 for table-wide expectations."""
     failing_ids: tuple[str, ...]
     """Ids of at most MAX_FAILING_IDS failing rows, in table order."""
+    num_rows: int = 0
+    """Number of rows of the table."""
+    on_failure: OnFailure = "report"
+    expectation: str = ""
+    """The expectation in words: type, column and arguments."""
+
+    @property
+    def status(self) -> Status:
+        """`passed`, `violated`, or `errored` if it could not be evaluated."""
+        return "errored" if self.errored else "passed" if self.passed else "violated"
 
 
 def with_row_count(suite: Sequence[ExpectationConfig]) -> tuple[ExpectationConfig, ...]:
-    """Return the expectations that really run: the suite, headed by a row count unless it has one. Empty stays empty."""
-    counted = any(item.type.startswith("expect_table_row_count_") for item in suite)
+    """Return the expectations that really run: the suite, headed by ROW_COUNT unless it has one that an empty table fails.
+
+    An empty suite stays empty.
+    """
+    counted = any(_fails_on_empty(item) for item in suite)
     return tuple(suite) if counted or not suite else (ROW_COUNT, *suite)
+
+
+def _fails_on_empty(item: ExpectationConfig) -> bool:
+    smallest = item.args.get("min_value", item.args.get("value", 0))
+    is_count = item.type in ("expect_table_row_count_to_be_between", "expect_table_row_count_to_equal")
+    return is_count and isinstance(smallest, (int, float)) and smallest > 0
 
 
 def expectation_names(suite: Sequence[ExpectationConfig]) -> tuple[str, ...]:
@@ -73,84 +90,71 @@ def run_suite(suite: Sequence[ExpectationConfig], table: pa.Table, *, id_column:
     Raises:
         ConfigError: if Great Expectations refuses an expectation's arguments.
     """
+    return tuple(outcome for outcome, _ in run_suite_fully(suite, table, id_column=id_column))
+
+
+def run_suite_fully(
+    suite: Sequence[ExpectationConfig], table: pa.Table, *, id_column: str = "key"
+) -> tuple[tuple[ExpectationOutcome, tuple[int, ...]], ...]:
+    """Do as `run_suite`, with the positions of ALL failing rows beside each outcome."""
     items = with_row_count(suite)
     if not items:
         return ()
-    results = _validate(items, _needed_columns(items, table, id_column), id_column)
-    named = zip(expectation_names(suite), items, results, strict=True)
-    return tuple(_outcome(name, item, result, table.num_rows, id_column) for name, item, result in named)
+    findings = evaluate(items, _needed_columns(items, table))
+    named = zip(expectation_names(suite), items, findings, strict=True)
+    return tuple((_outcome(name, item, found, table, id_column), found.positions) for name, item, found in named)
 
 
-def _needed_columns(items: Sequence[ExpectationConfig], table: pa.Table, id_column: str) -> pa.Table:
+def ids_at(table: pa.Table, positions: Sequence[int], id_column: str) -> list[str]:
+    """Return the ids of the rows at these positions; an id that is null is an empty text."""
+    if id_column not in table.column_names or not positions:
+        return []
+    return [str(value or "") for value in table[id_column].take(pa.array(positions, pa.int64())).to_pylist()]
+
+
+def _needed_columns(items: Sequence[ExpectationConfig], table: pa.Table) -> pa.Table:
     """Narrow the table to what the suite reads; a column that is not there shows up as an errored expectation."""
     if any(item.type.startswith("expect_table_column") for item in items):
         return table
-    wanted = {id_column, *(name for item in items for name in item.columns())}
-    return table.select([name for name in table.column_names if name in wanted])
+    wanted = {name for item in items for name in item.columns()}
+    names = [name for name in table.column_names if name in wanted]
+    return table.select(names or table.column_names[:1])
 
 
-def _validate(items: Sequence[ExpectationConfig], table: pa.Table, id_column: str) -> list[dict[str, Any]]:
-    """Return the raw result of each expectation, in order. Nothing is printed, written or sent."""
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import great_expectations as gx
-        import pandas as pd
-        from great_expectations.data_context.types.base import ProgressBarsConfig
-
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
-        frame = table.to_pandas(types_mapper=pd.ArrowDtype)
-        batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-        expectations = [_build(item, position) for position, item in enumerate(items)]
-        wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": [id_column]}
-        found = batch.validate(gx.ExpectationSuite(name="suite", expectations=expectations), result_format=wanted)
-        by_position = {result.expectation_config.meta["position"]: result.to_json_dict() for result in found.results}
-    return [by_position[position] for position in range(len(items))]
-
-
-def _build(item: ExpectationConfig, position: int) -> Any:
-    from great_expectations.expectations.registry import get_expectation_impl
-
-    column = {} if item.column is None else {"column": item.column}
-    try:
-        return get_expectation_impl(item.type)(**column, **item.args, severity=item.severity, meta={"position": position})
-    except (ValueError, TypeError) as error:
-        problem = " ".join(str(error).split())
-        raise ConfigError(path=f"quality: {item.type}", problem=problem, value=item.args) from error
-
-
-def _outcome(name: str, item: ExpectationConfig, result: dict[str, Any], num_rows: int, id_column: str) -> ExpectationOutcome:
-    error = _error_message(result.get("exception_info") or {})
-    facts = result.get("result") or {}
-    passed = bool(result.get("success")) and not error
-    num_failing = int(facts.get("unexpected_count") or 0)
-    rows = facts.get("unexpected_index_list") or []
+def _outcome(name: str, item: ExpectationConfig, found: Finding, table: pa.Table, id_column: str) -> ExpectationOutcome:
+    passed = found.success and not found.error
     return ExpectationOutcome(
         name=name,
         passed=passed,
-        errored=bool(error),
+        errored=bool(found.error),
         severity=item.severity,
-        detail=_detail(item, facts, num_rows, passed=passed, error=error),
-        observed_value=json.loads(json.dumps(facts.get("observed_value"), default=str)),
-        num_failing=num_failing,
-        failing_ids=tuple(str(row[id_column]) for row in rows[:MAX_FAILING_IDS] if id_column in row),
+        detail=_detail(item, found, table.num_rows, passed=passed),
+        observed_value=_as_json(found.facts.get("observed_value")),
+        num_failing=int(found.facts.get("unexpected_count") or 0),
+        failing_ids=tuple(ids_at(table, found.positions[:MAX_FAILING_IDS], id_column)),
+        num_rows=table.num_rows,
+        on_failure=item.on_failure,
+        expectation=_in_words(item),
     )
 
 
-def _error_message(info: dict[str, Any]) -> str:
-    """Return the first exception: Great Expectations nests them by metric when there are several."""
-    entries = [info] if "raised_exception" in info else [entry for entry in info.values() if isinstance(entry, dict)]
-    messages = [str(entry.get("exception_message") or "unknown error") for entry in entries if entry.get("raised_exception")]
-    return " ".join(messages[0].split())[:500] if messages else ""
+def _as_json(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return json.loads(json.dumps(value, default=str))
 
 
-def _detail(item: ExpectationConfig, facts: dict[str, Any], num_rows: int, *, passed: bool, error: str) -> str:
+def _in_words(item: ExpectationConfig) -> str:
+    rule = item.type.removeprefix("expect_").replace("_", " ")
+    args = "; ".join(f"{name} {value}" for name, value in sorted(item.args.items()))
+    return f"{rule} ({args})" if args else rule
+
+
+def _detail(item: ExpectationConfig, found: Finding, num_rows: int, *, passed: bool) -> str:
     where = "the table" if item.column is None else f"'{item.column}'"
-    if error:
-        return f"It could not be evaluated on {where}: {error}"
-    if "unexpected_count" in facts:
-        return f"{int(facts['unexpected_count'] or 0):,} of {num_rows:,} rows fail in {where}."
+    if found.error:
+        return f"It could not be evaluated on {where}: {found.error}"
+    if "unexpected_count" in found.facts:
+        return f"{int(found.facts['unexpected_count'] or 0):,} of {num_rows:,} rows fail in {where}."
     wanted = ", ".join(f"{name} {value}" for name, value in sorted(item.args.items()))
-    return f"Observed {facts.get('observed_value')} in {where}; {'as' if passed else 'not as'} wanted ({wanted})."
+    return f"Observed {found.facts.get('observed_value')} in {where}; {'as' if passed else 'not as'} wanted ({wanted})."
