@@ -119,7 +119,7 @@ def compare(scores: Iterable[Score], config: EvaluationConfig, release: ReleaseC
     """
     by_comparator = _align(scores)
     groups = [row.group for row in by_comparator["candidate"]]
-    summaries = tuple(_summarise(name, by_comparator[name], config) for name in NAMES if name in by_comparator)
+    summaries = tuple(summarise(name, by_comparator[name], config) for name in NAMES if name in by_comparator)
     differences = tuple(
         _difference(by_comparator["candidate"], by_comparator[name], config, release)
         for name in NAMES
@@ -161,7 +161,8 @@ def _align(scores: Iterable[Score]) -> dict[str, list[Score]]:
     return {name: [rows[key] for key in sorted(rows)] for name, rows in table.items()}
 
 
-def _summarise(name: str, rows: Sequence[Score], config: EvaluationConfig) -> Summary:
+def summarise(name: str, rows: Sequence[Score], config: EvaluationConfig) -> Summary:
+    """Return the mean of every metric of one comparator, with its interval."""
     estimates = []
     for metric in config.metrics:
         values = [float(getattr(row, metric)) for row in rows]

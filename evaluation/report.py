@@ -49,6 +49,7 @@ def render_report(inputs: ReportInputs) -> str:
             headline=HEADLINES[inputs.comparison.verdict],
             base=inputs.comparison.against("base"),
             metrics=[item.metric for item in inputs.comparison.summaries[0].estimates],
+            clean=_clean_means(inputs),
             score_plot=_score_plot(inputs.comparison),
             difference_plot=_difference_plot(inputs.comparison),
             labels=label_rows(inputs),
@@ -65,6 +66,11 @@ def render_report(inputs: ReportInputs) -> str:
             policy=content_policy(style, script),
         )
     )
+
+
+def _clean_means(inputs: ReportInputs) -> dict[str, float | None]:
+    subset, metric = inputs.clean_subset, inputs.comparison.metric
+    return {name: subset.mean(name, metric) if subset else None for name in ("base", "candidate")}
 
 
 def _environment() -> jinja2.Environment:

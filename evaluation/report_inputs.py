@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from evaluation.clean_subset import CleanSubset
 from evaluation.comparison import Comparison
 from evaluation.records import EvalAnswer, Score
 
@@ -41,6 +42,10 @@ class ReportInputs:
     comparison: Comparison
     answers: tuple[EvalAnswer, ...]
     scores: tuple[Score, ...]
+    clean_subset: CleanSubset | None = None
+    """Scores on the items that no training row gives away; None if nobody looked."""
+    paraphrases_checked: bool = False
+    """Whether embeddings were compared as well as runs of words."""
     description: str = ""
     owner: str = ""
     created_at: str = ""

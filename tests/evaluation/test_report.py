@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from evaluation.cards import dataset_card, model_card
+from evaluation.clean_subset import score_clean_subset
 from evaluation.comparison import compare
 from evaluation.config import EvaluationConfig, ReleaseConfig
 from evaluation.plots import BarRow, IntervalRow, draw_bars, draw_curve, draw_intervals
@@ -132,6 +133,20 @@ def test_what_is_unknown_is_left_out() -> None:
     page = render_report(make_inputs())
     for title in ("Training</h2>", "From raw data", "Teacher", "Review", "Seeds", "The whole recipe"):
         assert title not in page
+
+
+def test_the_clean_subset_stands_beside_the_scores() -> None:
+    inputs = make_inputs()
+    leaked = {f"item-{number:03}" for number in range(0, 60, 5)}
+    subset = score_clean_subset(inputs.scores, leaked, EvaluationConfig(bootstrap_samples=200))
+    page = render_report(replace(inputs, clean_subset=subset))
+    assert "Training rows give away 12 of these items. On the 48 clean ones" in page
+    clean, whole = subset.mean("candidate", "exact_match"), inputs.comparison.mean("candidate", "exact_match")
+    assert clean is not None
+    assert whole is not None
+    assert f"candidate {clean * 100:.1f} % ({whole * 100:.1f} % on all)" in page
+    none_leaked = score_clean_subset(inputs.scores, set(), EvaluationConfig(bootstrap_samples=200))
+    assert "No training row gives away any" in render_report(replace(inputs, clean_subset=none_leaked))
 
 
 def test_it_is_written_whole_and_small_however_large_the_input(tmp_path: Path) -> None:
