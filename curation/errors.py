@@ -183,7 +183,7 @@ class ToxicityScorerError(TunewrightError):
 
 
 class MissingScoresError(TunewrightError):
-    """The table of scores that was given lacks {missing:,} of {rows:,} rows, first '{key}'. Score them as well, or leave the scores out to use the built-in signals."""
+    """The table of scores that was given lacks {missing} of {rows} rows, first '{key}'. Score them as well, or leave the scores out to use the built-in signals."""
 
 
 class MixError(TunewrightError, ValueError):
