@@ -43,7 +43,7 @@ class TableScorer:
         found = dict(zip(self.table["key"].to_pylist(), self.table[self.column].to_pylist(), strict=True))
         missing = [row.key for row in rows if found.get(row.key) is None]
         if missing:
-            raise MissingScoresError(missing=len(missing), rows=len(rows), key=min(missing))
+            raise MissingScoresError(missing=f"{len(missing):,}", rows=f"{len(rows):,}", key=min(missing))
         return [float(found[row.key]) for row in rows]
 
 
