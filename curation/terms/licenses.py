@@ -167,13 +167,25 @@ ALIASES: dict[str, str] = {
 }
 """Other spellings, in lower case."""
 
-HUB_NAMES: dict[str, str] = {
-    "ODC-By-1.0": "odc-by",
-    "ODbL-1.0": "odbl",
-    "PDDL-1.0": "pddl",
-    "BSD-3-Clause-Clear": "bsd-3-clause-clear",
-}
-"""Names of the Hugging Face Hub that are not the SPDX id in lower case."""
+_HUB_NAMES = """
+    afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bigcode-openrail-m bigscience-bloom-rail-1.0 bigscience-openrail-m bsd-2-clause
+    bsd-3-clause bsd-3-clause-clear bsl-1.0 c-uda cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0
+    cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0
+    cc0-1.0 cdla-permissive-1.0 cdla-permissive-2.0 cdla-sharing-1.0 creativeml-openrail-m ecl-2.0 epl-1.0 epl-2.0 etalab-2.0
+    eupl-1.2 gemma gpl-2.0 gpl-3.0 isc lgpl-2.1 lgpl-3.0 llama2 llama3 llama3.1 llama3.2 llama3.3 llama4 mit mpl-2.0 ms-pl ncsa
+    odbl odc-by ofl-1.1 openrail openrail++ pddl postgresql unlicense wtfpl zlib
+"""
+HUB_NAMES: frozenset[str] = frozenset(_HUB_NAMES.split())
+"""Names that the Hugging Face Hub takes in the front matter of a card."""
+
+_HUB_SPELLINGS = {"odc-by-1.0": "odc-by", "odbl-1.0": "odbl", "pddl-1.0": "pddl", "c-uda-1.0": "c-uda"}
+
+
+def hub_name(name: str) -> str:
+    """Return the Hub's name of a licence, or an empty text if it has none."""
+    lowered = name.lower().removesuffix("-only").removesuffix("-or-later")
+    spelled = _HUB_SPELLINGS.get(lowered, lowered)
+    return spelled if spelled in HUB_NAMES else ""
 
 
 def find_license(name: str) -> License | None:

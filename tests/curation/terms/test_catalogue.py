@@ -3,7 +3,7 @@
 import pytest
 
 from curation.terms.expression import Name, parse_license
-from curation.terms.licenses import ALIASES, HUB_NAMES, LICENSES, find_license
+from curation.terms.licenses import ALIASES, HUB_NAMES, LICENSES, find_license, hub_name
 from curation.terms.teachers import TEACHERS, find_teacher
 
 
@@ -42,7 +42,7 @@ def test_share_alike_names_licences_that_are_listed() -> None:
 
 
 def test_other_spellings_lead_somewhere() -> None:
-    for spelling, name in {**ALIASES, **{hub: name for name, hub in HUB_NAMES.items()}}.items():
+    for spelling, name in ALIASES.items():
         found = find_license(spelling)
         assert found is not None
         assert found.name == name
@@ -84,3 +84,14 @@ def test_other_teachers_are_not_guessed(model: str) -> None:
 
 def test_teachers_say_where_it_stands() -> None:
     assert all(terms.url.startswith("https://") and terms.statement for terms in TEACHERS)
+
+
+def test_hub_names() -> None:
+    assert [hub_name(name) for name in ("MIT", "GPL-3.0-or-later", "ODC-By-1.0", "LicenseRef-x", "own")] == [
+        "mit",
+        "gpl-3.0",
+        "odc-by",
+        "",
+        "",
+    ]
+    assert {hub_name(name) for name in HUB_NAMES} == HUB_NAMES
