@@ -1,112 +1,137 @@
 """One file -> its documents or demonstrations, and a rejection for each row, or the whole file, that is none.
 
-read_file(source, "guide/start.md", data).documents[0].key     "handbook/guide/start.md"
+for item in iterate_file(source, "guide/start.md", stream, reports.append):
+    item.key                     "handbook/guide/start.md"
 """
 
+import io
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
+from typing import BinaryIO
 
 from curation.ids import hash_bytes
-from curation.ingest.config import SourceConfig
-from curation.ingest.decoding import decode_utf8
-from curation.ingest.ingested import Ingested
-from curation.ingest.markdown import Outline, parse_markdown
-from curation.ingest.row_records import Unusable, read_demonstration, read_document, row_hash, row_key
-from curation.ingest.rows import ROW_SUFFIXES, BadRow, Row, read_rows
-from curation.ingest.text import excerpt_of, normalise_markdown, normalise_text
-from curation.records import Document, Example, Rejection, Section
+from curation.ingest.config import RECORD_FORMATS, SourceConfig
+from curation.ingest.ingested import Ingest, Ingested, SourceReport
+from curation.ingest.readers.limits import Fault
+from curation.ingest.readers.opening import FORMAT_OF_SUFFIX, ReadOptions, format_of, is_record_format, open_rows, unreadable
+from curation.ingest.readers.prose_files import read_prose
+from curation.ingest.readers.streams import read_whole
+from curation.ingest.readers.unwrapping import InnerFile, unwrap
+from curation.ingest.row_stream import iterate_rows, reject
+from curation.ingest.text import excerpt_of
+from curation.records import Document, Rejection
 
-MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdx")
-TEXT_SUFFIXES = (".txt", ".text", ".rst")
 FOLDER_NAMES = ("index", "readme")
 """File stems that name their folder rather than themselves."""
+Report = Callable[[SourceReport], None]
+
+
+def options_of(source: SourceConfig) -> ReadOptions:
+    """Return what a source declares about its files."""
+    return ReadOptions(
+        format=source.format, encoding=source.encoding, delimiter=source.delimiter, record_path=source.record_path
+    )
+
+
+def iterate_file(
+    source: SourceConfig, name: str, stream: BinaryIO, report: Report, options: ReadOptions | None = None
+) -> Iterator[Ingest]:
+    """Yield what one file holds, row by row; an archive holds several files. Whatever is in it, nothing is raised.
+
+    Args:
+        source: what the recipe says.
+        name: the name of the file below its source; the suffix tells the format, unless the source declares one.
+        stream: the bytes, read from where it stands.
+        report: called once for each file, after its last row.
+        options: limits other than the usual ones.
+    """
+    options = options or options_of(source)
+    for file in unwrap(name, stream, options.limits):
+        yield from _iterate_plain(source, file, report, options)
 
 
 def read_file(source: SourceConfig, name: str, data: bytes) -> Ingested:
-    """Read one file; whatever is in it, every record of it is either kept or rejected."""
-    suffix = PurePosixPath(name).suffix.lower()
-    if suffix in ROW_SUFFIXES:
-        return _collect(_row_results(source, name, data))
-    if suffix not in MARKDOWN_SUFFIXES + TEXT_SUFFIXES:
-        known = ", ".join(MARKDOWN_SUFFIXES + TEXT_SUFFIXES + ROW_SUFFIXES)
-        return _collect(
-            [reject_file(source, name, "unsupported_file_type", f"Files are read by their suffix, one of {known}.", data)]
-        )
-    if source.role == "demonstrations":
-        detail = f"Demonstrations are read from {', '.join(ROW_SUFFIXES)} files."
-        return _collect([reject_file(source, name, "unsupported_file_type", detail, data)])
-    return _collect([_read_prose(source, name, data, is_markdown=suffix in MARKDOWN_SUFFIXES)])
+    """Read a file that is in memory."""
+    reports: list[SourceReport] = []
+    return Ingested.of(iterate_file(source, name, io.BytesIO(data), reports.append), reports)
 
 
-def _collect(results: list[Document | Example | Rejection]) -> Ingested:
-    return Ingested.of(
-        documents=[item for item in results if isinstance(item, Document)],
-        examples=[item for item in results if isinstance(item, Example)],
-        rejections=[item for item in results if isinstance(item, Rejection)],
-    )
-
-
-def reject_file(source: SourceConfig, name: str, reason: str, detail: str, data: bytes) -> Rejection:
+def reject_file(source: SourceConfig, name: str, fault: Fault, data: bytes = b"") -> Rejection:
     """Return the rejection of a whole file."""
     excerpt = excerpt_of(data[:2000].decode("utf-8", "replace"))
-    return _reject(source, name, name, reason, detail, hash_bytes(data), excerpt)
+    return reject(source, name, name, fault.reason, fault.detail, hash_bytes(data), excerpt)
 
 
-def _reject(source: SourceConfig, name: str, where: str, reason: str, detail: str, raw_hash: str, excerpt: str) -> Rejection:
-    return Rejection(
-        key=f"{source.name}/{where}",
-        stage=source.role,
-        reason=reason,
-        detail=normalise_text(f"File '{name}': {detail}"),
-        record_hash=raw_hash,
-        excerpt=excerpt,
+def _iterate_plain(source: SourceConfig, file: InnerFile, report: Report, options: ReadOptions) -> Iterator[Ingest]:
+    problem = file.problem or _unsupported(source, file, options)
+    if problem is not None or file.stream is None:
+        yield reject_file(source, file.name, problem or Fault("unreadable_file", "It cannot be read."))
+        report(failed_report(file.name, format_of(file.inner_name, options)))
+    elif is_record_format(format_of(file.inner_name, options)):
+        rows = open_rows(file.inner_name, file.stream, options)
+        yield from iterate_rows(source, file.name, rows, report)
+    else:
+        yield _read_document(source, file, file.stream, report, options)
+
+
+def _unsupported(source: SourceConfig, file: InnerFile, options: ReadOptions) -> Fault | None:
+    format_name = format_of(file.inner_name, options)
+    if not format_name:
+        known = ", ".join(FORMAT_OF_SUFFIX)
+        return Fault("unsupported_file_type", f"Files are read by their suffix, one of {known}; or declare `format`.")
+    if source.role == "demonstrations" and not is_record_format(format_name):
+        return Fault("unsupported_file_type", f"Demonstrations are read from {', '.join(RECORD_FORMATS)} files.")
+    return None
+
+
+def failed_report(name: str, format_name: str) -> SourceReport:
+    """Return the report of a file that is one rejection."""
+    return SourceReport(name=name, format=format_name, encoding="", confidence=0.0, shape="", rows=1, rejected=1)
+
+
+def _read_document(
+    source: SourceConfig, file: InnerFile, stream: BinaryIO, report: Report, options: ReadOptions
+) -> Document | Rejection:
+    data = b""
+    try:
+        data = _read_bytes(stream, options)
+        found = read_prose(file.inner_name, data, options)
+    except Fault as fault:
+        report(failed_report(file.name, format_of(file.inner_name, options)))
+        return reject_file(source, file.name, fault, data)
+    report(
+        SourceReport(
+            name=file.name,
+            format=found.format,
+            encoding=found.encoding.name,
+            confidence=found.encoding.confidence,
+            shape=f"{len(found.prose.sections)} sections",
+            rows=1,
+            rejected=0,
+        )
     )
-
-
-def _read_prose(source: SourceConfig, name: str, data: bytes, *, is_markdown: bool) -> Document | Rejection:
-    decoded = decode_utf8(data)
-    if not isinstance(decoded, str):
-        return reject_file(source, name, decoded.reason, decoded.detail, data)
-    text = normalise_markdown(decoded) if is_markdown else normalise_text(decoded)
-    if not text.strip():
-        return reject_file(source, name, "empty_text", "The file holds no text.", data)
-    path = PurePosixPath(name)
-    whole = Outline(path.stem, (Section(heading_path=(path.stem,), kind="body", start=0, end=len(text)),))
-    title, sections = parse_markdown(text, path.stem) if is_markdown else whole
     return Document(
-        key=f"{source.name}/{name}",
+        key=f"{source.name}/{file.name}",
         source=source.name,
-        title=title,
-        kind="markdown" if is_markdown else "text",
-        text=text,
-        sections=sections,
-        group=f"{path.parent.name}/{path.stem}" if path.stem.lower() in FOLDER_NAMES else path.stem,
+        title=found.prose.title,
+        kind=found.format,
+        text=found.prose.text,
+        sections=found.prose.sections,
+        group=_group_of(file.inner_name),
         license=source.license,
         output_terms=source.output_terms,
     )
 
 
-def _row_results(source: SourceConfig, name: str, data: bytes) -> list[Document | Example | Rejection]:
-    rows = list(read_rows(name, data))
-    keyed = any(isinstance(row, Row) and row_key(source, row) for row in rows)
-    taken: set[str] = set()
-    results = [_row_result(source, name, row, taken, "row-" if keyed else "") for row in rows]
-    return results or [reject_file(source, name, "empty_text", "The file holds no row.", data)]
+def _read_bytes(stream: BinaryIO, options: ReadOptions) -> bytes:
+    try:
+        return read_whole(stream, options.limits.row_bytes)
+    except Fault:
+        raise
+    except Exception as error:  # file systems and decompressors raise what they like
+        raise unreadable(error) from error
 
 
-def _row_result(
-    source: SourceConfig, file_name: str, row: Row | BadRow, taken: set[str], prefix: str
-) -> Document | Example | Rejection:
-    """Turn one row into a record; in a file with keys, rows without one are `#row-NUMBER`, so that they never collide."""
-    if isinstance(row, BadRow):
-        where = f"{file_name}#{prefix}{row.number}" if row.number else file_name
-        return _reject(source, file_name, where, row.reason, row.detail, row.raw_hash, row.excerpt)
-    name = row_key(source, row) or f"{prefix}{row.number}"
-    key = f"{source.name}/{file_name}#{name}"
-    record = read_document(source, key, row) if source.role == "documents" else read_demonstration(source, key, row)
-    if name in taken:
-        record = Unusable("duplicate_key", f"An earlier row has the key '{name}' too.")
-    taken.add(name)
-    if not isinstance(record, Unusable):
-        return record
-    where, detail = f"{file_name}#{prefix}{row.number}", f"Row {row.number}: {record.detail}"
-    return _reject(source, file_name, where, record.reason, detail, row_hash(row), excerpt_of(str(row.values)))
+def _group_of(name: str) -> str:
+    path = PurePosixPath(name)
+    return f"{path.parent.name}/{path.stem}" if path.stem.lower() in FOLDER_NAMES else path.stem

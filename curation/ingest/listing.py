@@ -5,19 +5,26 @@ listing = list_files(SourceConfig(name="handbook", kind="files", path="docs/**/*
 """
 
 import functools
+import hashlib
+import io
 import time
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from curation.errors import SourceNotFoundError, SourceUnreadableError
-from curation.ids import content_hash, hash_bytes
+from curation.ids import DIGEST_BYTES, content_hash
 from curation.ingest.config import SourceConfig
 
+BUFFER_BYTES = 1024 * 1024
 MAGIC = "*?["
-STAMPS = ("ETag", "etag", "content_hash", "md5Hash", "generation", "LastModified", "last_modified", "mtime", "created")
+STAMPS = (
+    "ETag", "etag", "Content-MD5", "Digest", "content_hash", "md5Hash", "generation", "LastModified", "Last-Modified",
+    "last_modified", "mtime", "created",
+)  # fmt: skip
 """What remote file systems report that changes with the content, best first."""
 SETTLED_SECONDS = 2.0
 """A file that changed less than this ago is hashed again each time: clocks of file systems are coarse."""
@@ -39,9 +46,11 @@ class SourceFiles:
         self._filesystem = filesystem
         self.files = files
 
-    def read(self, file: SourceFile) -> bytes:
-        """Return the content of a file. Raises OSError if it cannot be read."""
-        return bytes(self._filesystem.cat_file(file.path))
+    def open(self, file: SourceFile) -> BinaryIO:
+        """Open a file for reading, buffered. Raises OSError if it cannot be opened, and whatever the driver likes."""
+        if isinstance(self._filesystem, LocalFileSystem):
+            return Path(file.path).open("rb", buffering=BUFFER_BYTES)
+        return cast(BinaryIO, io.BufferedReader(self._filesystem.open(file.path, "rb"), BUFFER_BYTES))
 
 
 def list_files(source: SourceConfig) -> SourceFiles:
@@ -93,10 +102,11 @@ def _name_below(base: str, path: str) -> str:
 def _source_file(filesystem: Any, base: str, path: str, info: dict[str, Any]) -> SourceFile:
     name = _name_below(base, path)
     stamp = next((str(info[key]) for key in STAMPS if info.get(key)), "")
-    if isinstance(filesystem, fsspec.implementations.local.LocalFileSystem):
+    if isinstance(filesystem, LocalFileSystem):
         stamp = _local_hash(Path(path))
     elif not stamp:
-        stamp = hash_bytes(filesystem.cat_file(path))
+        with filesystem.open(path, "rb") as file:
+            stamp = _hash_stream(file)
     return SourceFile(path=path, name=name, fingerprint=content_hash([name, info.get("size"), stamp]))
 
 
@@ -105,7 +115,7 @@ def _local_hash(path: Path) -> str:
     try:
         stat = path.stat()
         if time.time() - stat.st_mtime < SETTLED_SECONDS:
-            return hash_bytes(path.read_bytes())
+            return _hash_file(path)
         return _settled_hash(str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
     except OSError as error:
         return f"unreadable: {error.strerror}"
@@ -113,4 +123,16 @@ def _local_hash(path: Path) -> str:
 
 @functools.lru_cache(maxsize=65_536)
 def _settled_hash(path: str, _size: int, _mtime_ns: int, _inode: int) -> str:
-    return hash_bytes(Path(path).read_bytes())
+    return _hash_file(Path(path))
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb", buffering=0) as file:
+        return _hash_stream(file)
+
+
+def _hash_stream(file: Any) -> str:
+    state = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    while chunk := file.read(BUFFER_BYTES):
+        state.update(chunk)
+    return state.hexdigest()

@@ -41,7 +41,7 @@ def read_package(source: SourceConfig, belongs: Callable[[str], bool]) -> Ingest
             rejections.append(_reject(source, item.name, "undocumented", detail, item.signature))
         else:
             documents.append(_document(source, item))
-    return Ingested.of(documents=documents, rejections=rejections)
+    return Ingested.of([*documents, *rejections])
 
 
 def _document(source: SourceConfig, item: PublicObject) -> Document:

@@ -100,14 +100,16 @@ def test_files_that_are_not_what_their_name_says(tmp_path: Path) -> None:
     (tmp_path / "logo.png").write_bytes(b"x")
     (tmp_path / ".hidden.md").write_text("not read")
     ingested = _read(tmp_path)
-    assert [document.key for document in ingested.documents] == ["src/good.md"]
+    assert [(document.key, document.text) for document in ingested.documents] == [
+        ("src/array.jsonl#1", "x"),
+        ("src/good.md", "# Good\n\ntext"),
+        ("src/wide.txt", "text"),
+    ]
     assert _reasons(ingested) == {
         "src/picture.md": "binary_file",
         "src/latin.txt": "not_utf8",
-        "src/wide.txt": "not_utf8",
         "src/fake.parquet": "not_parquet",
         "src/binary.jsonl": "binary_file",
-        "src/array.jsonl": "invalid_json",
         "src/headless.csv": "invalid_header",
         "src/twice.csv": "invalid_header",
         "src/empty.md": "empty_text",
@@ -151,7 +153,7 @@ def test_demonstrations_from_messages_and_from_columns(tmp_path: Path) -> None:
     assert third.messages == first.messages
     assert (first.provenance.origin, first.provenance.method, first.provenance.license) == ("human", "demonstration", "CC0")
     assert list(_reasons(ingested).values()) == [
-        "missing_column", "invalid_messages", "invalid_messages", "invalid_messages", "empty_text", "invalid_messages",
+        "missing_column", "ends_with_user", "unknown_role", "invalid_messages", "empty_text", "empty_turn",
     ]  # fmt: skip
 
 
