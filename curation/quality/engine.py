@@ -45,10 +45,8 @@ def evaluate(items: Sequence[ExpectationConfig], table: pa.Table) -> list[Findin
         warnings.simplefilter("ignore")
         import great_expectations as gx
         import pandas as pd
-        from great_expectations.data_context.types.base import ProgressBarsConfig
 
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        context = gx.get_context(mode="ephemeral", project_config=_silent_config())
         asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
         frame = table.to_pandas(types_mapper=pd.ArrowDtype)
         batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
@@ -56,6 +54,17 @@ def evaluate(items: Sequence[ExpectationConfig], table: pa.Table) -> list[Findin
         found = batch.validate(gx.ExpectationSuite(name="suite", expectations=expectations), result_format=_RESULT_FORMAT)
         by_position = {result.expectation_config.meta["position"]: _finding(result) for result in found.results}
     return [by_position[position] for position in range(len(items))]
+
+
+def _silent_config() -> Any:
+    """Return a configuration without progress bars, analytics or a folder for documents."""
+    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults, ProgressBarsConfig
+
+    return DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
 
 
 def _build(item: ExpectationConfig, position: int) -> Any:

@@ -48,7 +48,7 @@ def route_failing_rows(suite: Sequence[ExpectationConfig], table: pa.Table, *, i
 
 def reject_routed(rows: Iterable[R], routed: Routed, *, stage: str) -> tuple[tuple[R, ...], tuple[Rejection, ...]]:
     """Split rows into those that stay, in order, and rejections with the reason `quality:NAME`."""
-    in_words = {outcome.name: outcome.expectation for outcome in routed.outcomes}
+    in_words = {item.name: f"{item.expectation} ({item.arguments})" for item in routed.outcomes}
     kept: list[R] = []
     rejections: list[Rejection] = []
     for row in rows:

@@ -48,7 +48,9 @@ class ExpectationOutcome:
     """Number of rows of the table."""
     on_failure: OnFailure = "report"
     expectation: str = ""
-    """The expectation in words: type, column and arguments."""
+    """The expectation in words, such as `answer: values to match regex`."""
+    arguments: str = ""
+    """Its arguments, such as `mostly 0.9; regex ^x`."""
 
     @property
     def status(self) -> Status:
@@ -135,6 +137,7 @@ def _outcome(name: str, item: ExpectationConfig, found: Finding, table: pa.Table
         num_rows=table.num_rows,
         on_failure=item.on_failure,
         expectation=_in_words(item),
+        arguments="; ".join(f"{name} {value}" for name, value in sorted(item.args.items())),
     )
 
 
@@ -146,8 +149,7 @@ def _as_json(value: Any) -> Any:
 
 def _in_words(item: ExpectationConfig) -> str:
     rule = item.type.removeprefix("expect_").replace("_", " ")
-    args = "; ".join(f"{name} {value}" for name, value in sorted(item.args.items()))
-    return f"{rule} ({args})" if args else rule
+    return rule if item.column is None else f"{item.column}: {rule.removeprefix('column ')}"
 
 
 def _detail(item: ExpectationConfig, found: Finding, num_rows: int, *, passed: bool) -> str:

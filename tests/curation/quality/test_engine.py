@@ -71,7 +71,10 @@ def test_empty_tables_fail_every_default_suite(table: str) -> None:
 
 
 PROGRAM = """
-import os, socket, sys
+import os, socket, sys, tempfile
+def refuse_folder(*arguments, **named):
+    print("FOLDER", arguments); raise OSError("no folder here")
+tempfile.mkdtemp = refuse_folder
 def refuse(*arguments, **named):
     print("NETWORK", arguments); raise OSError("no network here")
 socket.socket.connect = refuse; socket.getaddrinfo = refuse
@@ -86,10 +89,16 @@ assert [outcome.num_failing for outcome in outcomes] == [0, 2000], outcomes
 
 def test_nothing_is_printed_written_or_sent(tmp_path: Path) -> None:
     root = Path(__file__).parents[3]
-    home, work = tmp_path / "home", tmp_path / "work"
-    home.mkdir()
-    work.mkdir()
-    environment = {"PYTHONPATH": str(root), "HOME": str(home), "GX_ANALYTICS_ENABLED": "true", "PYTHONDONTWRITEBYTECODE": "1"}
+    home, work, temporary = (tmp_path / name for name in ("home", "work", "temporary"))
+    for folder in (home, work, temporary):
+        folder.mkdir()
+    environment = {
+        "PYTHONPATH": str(root),
+        "HOME": str(home),
+        "TMPDIR": str(temporary),
+        "GX_ANALYTICS_ENABLED": "true",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     command = [sys.executable, "-c", PROGRAM]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=work, env=environment)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

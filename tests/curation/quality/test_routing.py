@@ -34,7 +34,7 @@ def test_all_failing_rows_are_routed_not_only_the_first() -> None:
     assert {row.key for row in kept} | {item.key for item in rejections} == {row.key for row in ROWS}
     assert (len(kept), len(rejections)) == (100, 300)
     assert rejections[0].reason == f"quality:{routed.outcomes[1].name}"
-    assert "not match regex" in rejections[0].detail
+    assert "answer: values to not match regex (regex bad)" in rejections[0].detail
 
 
 def test_mostly_tolerates_in_the_check_but_the_rows_still_go() -> None:
