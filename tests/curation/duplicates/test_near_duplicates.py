@@ -1,4 +1,4 @@
-"""Near duplicates agree with comparing every pair, and siblings are told apart."""
+"""Near duplicates agree with comparing every pair, earlier texts win, and only what may meet meets."""
 
 import functools
 import random
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.filters.near_duplicates import Candidate, find_near_duplicates
-from curation.filters.siblings import sibling_signature
+from curation.duplicates.near_duplicates import Candidate, find_near_duplicates, resolve
+from curation.duplicates.near_pairs import find_near_classes
 
 
 @functools.cache
@@ -22,7 +22,7 @@ def _jaccard(one: str, two: str) -> float:
 
 
 def _find(texts: list[str], threshold: float) -> dict[int, int]:
-    found = find_near_duplicates([Candidate(text, ("all",), ("all",)) for text in texts], threshold)
+    found = find_near_duplicates([Candidate(text, ("all",), ("all",)) for text in texts], threshold, guard=False)
     return {position: match.of for position, match in found.items()}
 
 
@@ -77,24 +77,27 @@ def test_any_text_equals_itself(text: str) -> None:
     assert _find([text, text], 0.9) == {1: 0}
 
 
+def test_no_chain_joins_what_is_far_apart() -> None:
+    words = [f"{letter}{letter}{letter}{letter}{letter}{letter}{letter}" for letter in "abcdefghijklmnopqrst"]
+    texts = [" ".join(words[at : at + 12]) for at in range(9)]
+    assert _jaccard(texts[0], texts[2]) < 0.75 < _jaccard(texts[0], texts[1])
+    assert _find(texts, 0.75) == {1: 0, 3: 2, 5: 4, 7: 6}
+    candidates = [Candidate(text, ("all",), ("all",)) for text in texts]
+    assert resolve(candidates, find_near_classes(texts, 0.75), guard=False).clusters == [list(range(9))]
+
+
+def test_short_texts_must_be_more_alike() -> None:
+    one, two = "please sort my list by name", "please sort my list by date"
+    assert 0.6 < _jaccard(one, two) < 0.8
+    pair = [Candidate(text, ("x",), ("x",)) for text in (one, two)]
+    assert find_near_duplicates(pair, 0.6) == {}
+    assert find_near_duplicates(pair, 0.6, guard=False) != {}
+
+
 @pytest.mark.parametrize(
-    ("one", "two"),
-    [
-        ("What is 7 times 8?", "What is 8 times 7?"),
-        ("Which rows are null?", "Which rows are not null?"),
-        ("Can I sort?", "Can't I sort?"),
-        ("What does `head` do?", "What does `tail` do?"),
-        ("What does read_csv do?", "What does read_ipc do?"),
-        ("What does Expr.str do?", "What does Expr.dt do?"),
-        ("What does groupBy do?", "What does orderBy do?"),
-        ("What does head() do?", "What does tail() do?"),
-        ('Rename "a" to b', 'Rename "c" to b'),
-        ("Write CSV files", "Write IPC files"),
-    ],
+    ("scope", "expected"), [("all", {1: 0, 2: 0, 3: 0}), ("within", {1: 0, 3: 2}), ("across", {2: 0, 3: 0})]
 )
-def test_siblings_differ(one: str, two: str) -> None:
-    assert sibling_signature(one) != sibling_signature(two)
-
-
-def test_rephrasings_are_no_siblings() -> None:
-    assert sibling_signature("How do I sort the rows?") == sibling_signature("how can I sort rows, please")
+def test_the_scope_says_which_sources_meet(scope: str, expected: dict) -> None:
+    candidates = [Candidate("the same text", ("x",), ("x",), source) for source in ("a", "a", "b", "b")]
+    found = resolve(candidates, find_near_classes([item.text for item in candidates], 0.9), scope=scope).found
+    assert {position: match.of for position, match in found.items()} == expected
