@@ -42,7 +42,10 @@ def row_group(source: SourceConfig, row: Row, *, by_key: bool = True) -> str:
 
 def row_hash(row: Row) -> str:
     """Return a hash over the values of a row, whatever their types and the order of the columns."""
-    return hash_text(json.dumps(row.values, sort_keys=True, default=str))
+    try:
+        return hash_text(json.dumps(row.values, sort_keys=True, default=str))
+    except (ValueError, TypeError, RecursionError):  # integers of thousands of digits, names that are no text, endless nesting
+        return hash_text("\n".join(f"{name} {_cell_name(value)}" for name, value in row.values.items()))
 
 
 def list_columns(values: Mapping[str, Any]) -> str:
@@ -53,20 +56,8 @@ def list_columns(values: Mapping[str, Any]) -> str:
 def _cell_name(value: Any) -> str:
     if value is None or isinstance(value, (dict, list, bool)):
         return ""
-    name = _CONTROL.sub(" ", str(value)).strip()
+    try:
+        name = _CONTROL.sub(" ", str(value)).strip()
+    except ValueError:  # an integer of more digits than Python prints
+        return ""
     return name if len(name) <= MAX_KEY_CHARS else hash_text(name)
-
-
-def read_document(source: SourceConfig, key: str, row: Row) -> Any:
-    """Stand in until the readers call `open_shaper`."""
-    from curation.ingest.shapes import documents
-
-    return documents.read_document(source, key, row)
-
-
-def read_demonstration(source: SourceConfig, key: str, row: Row) -> Any:
-    """Stand in until the readers call `open_shaper`."""
-    from curation.ingest.shapes import shaper
-
-    found = shaper.open_shaper(source, "", [row])
-    return Unusable(*found) if isinstance(found, shaper.ShapeProblem) else found.convert(key, row)

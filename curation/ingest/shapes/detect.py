@@ -67,14 +67,16 @@ class Candidate(NamedTuple):
 def declared_columns(source: SourceConfig, config: ShapeConfig) -> dict[str, str]:
     """Return role to column as the source declares it, in its shape or in its older column fields."""
     found = {role: getattr(source, field) for role, (field, usual) in LEGACY_COLUMNS.items() if getattr(source, field) != usual}
-    columns = {name: getattr(config.columns, name) for name in config.columns.__dataclass_fields__}
-    return {**found, **{role: name for role, name in columns.items() if name and role not in ABOUT_THE_ROW}}
+    return {**found, **{role: getattr(config.columns, role) for role in content_roles(config)}}
 
 
 def detect(source: SourceConfig, config: ShapeConfig, head: Sequence[Row]) -> Candidate | ShapeProblem:
     """Return the one reading of the head rows."""
     declared = declared_columns(source, config)
     shapes = [shape for shape in DETECTED if shape.name == config.name] or list(DETECTED)
+    strange = _strange_roles(config, shapes)
+    if strange:
+        return ShapeProblem("unknown_shape", f"Shape '{config.name}' reads no {', '.join(strange)}; take it out of `columns`.")
     candidates = _distinct(_candidates(source, config, head, declared, shapes))
     if not candidates:
         return ShapeProblem("unknown_shape", _say_unknown(config, head, declared, shapes))
@@ -82,6 +84,17 @@ def detect(source: SourceConfig, config: ShapeConfig, head: Sequence[Row]) -> Ca
     if len(unbeaten) == 1:
         return unbeaten[0]
     return ShapeProblem("ambiguous_shape", _say_ambiguous(unbeaten or candidates))
+
+
+def content_roles(config: ShapeConfig) -> list[str]:
+    """Return the roles whose columns a source declares in its shape, but for those about the row itself."""
+    names = config.columns.__dataclass_fields__
+    return [role for role in names if role not in ABOUT_THE_ROW and getattr(config.columns, role)]
+
+
+def _strange_roles(config: ShapeConfig, shapes: Iterable[Shape]) -> list[str]:
+    known = {part.role for shape in shapes for part in shape.parts}
+    return [role for role in content_roles(config) if role not in known]
 
 
 def _candidates(

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from curation.ingest.config import SourceConfig
-from curation.ingest.row_records import Unusable, key_column, list_columns, row_group, row_hash
+from curation.ingest.row_records import MAX_SHOWN_COLUMNS, Unusable, key_column, list_columns, row_group, row_hash
 from curation.ingest.rows import Row
-from curation.ingest.text import normalise_text
+from curation.ingest.text import excerpt_of, normalise_text
 from curation.records import Document, Section
 
 DEFAULT_TEXT_COLUMNS = ("text", "content", "body")
@@ -34,7 +34,8 @@ class DocumentShaper:
         """Return one line for people."""
         used = dict.fromkeys(name for row in self.head for name in _columns(self.source, row) if name in row.values)
         fits = sum(not isinstance(self.convert("", row), Unusable) for row in self.head)
-        return f"documents: {', '.join(map(str, used))} -> text ({fits} of {len(self.head)} head rows fit){self.hint}"
+        shown = excerpt_of(", ".join(used), MAX_SHOWN_COLUMNS)
+        return f"documents: {shown} -> text ({fits} of {len(self.head)} head rows fit){self.hint}"
 
     def convert(self, key: str, row: Row) -> Document | Unusable:
         """Return the document of a row, or why it has none."""

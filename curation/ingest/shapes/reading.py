@@ -81,7 +81,9 @@ class Reading:
     def text(self, role: str, values: Mapping[str, Any]) -> str | Unusable:
         """Return the normalised text of a role, empty if there is none."""
         value = self.cell(role, values)
-        text = "" if value is None else cell_text(value)
+        if value is None:
+            return ""
+        text = cell_text(value)
         if text is None:
             return Unusable("not_text", f"Column '{self.columns.get(role, role)}' holds a {type(value).__name__}, not text.")
         return normalise_text(text)

@@ -15,7 +15,7 @@ from curation.ingest.row_records import Unusable, row_group
 from curation.ingest.rows import Row
 from curation.ingest.shapes.cells import read_date
 from curation.ingest.shapes.config import ShapeConfig
-from curation.ingest.shapes.detect import Candidate, detect
+from curation.ingest.shapes.detect import Candidate, content_roles, detect
 from curation.ingest.shapes.detect import ShapeProblem as ShapeProblem
 from curation.ingest.shapes.documents import DocumentShaper
 from curation.ingest.shapes.reading import Comparison, Demonstration, Draft
@@ -50,6 +50,10 @@ def open_shaper(source: SourceConfig, file_name: str, head: Sequence[Row]) -> Sh
     """
     config = source.shape
     if config.name == "documents" or (source.role == "documents" and config.name == "auto"):
+        idle = [role for role in content_roles(config) if role != "text"]
+        if idle:
+            detail = f"Columns are declared for {', '.join(idle)}, which documents do not have; declare `role: demonstrations`."
+            return ShapeProblem("unknown_shape", detail)
         return DocumentShaper(source, tuple(head), _hint(source, config, head))
     found = detect(source, config, head)
     return found if isinstance(found, ShapeProblem) else RowShaper(source, found)

@@ -10,6 +10,7 @@ from typing import Any
 
 from curation.ingest.row_records import Unusable
 from curation.ingest.shapes.cells import cell_text, load_json
+from curation.ingest.shapes.config import RoleName
 from curation.ingest.shapes.kinds import KINDS
 from curation.ingest.shapes.reading import Reading
 from curation.ingest.shapes.synonyms import SPEAKERS, fold
@@ -20,9 +21,10 @@ from curation.records import Message, Role
 TRANSCRIPT = re.compile(r"\n\n(Human|Assistant):")
 
 
-def speakers_of(reading: Reading, known: Mapping[str, Any] = SPEAKERS) -> dict[str, Any]:
+def speakers_of(reading: Reading, known: Mapping[str, RoleName] = SPEAKERS) -> Mapping[str, RoleName]:
     """Return the known speakers and those that the source declares."""
-    return {**known, **{fold(name): role for name, role in reading.config.role_names.items()}}
+    declared = reading.config.role_names
+    return {**known, **{fold(name): role for name, role in declared.items()}} if declared else known
 
 
 def read_messages(reading: Reading, role: str, values: Mapping[str, Any], *, alone: Role) -> list[Message] | Unusable:

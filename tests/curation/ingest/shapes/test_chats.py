@@ -1,7 +1,6 @@
 """Conversations keep all their turns; each way in which one cannot be learned has a reason of its own."""
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -166,10 +165,9 @@ def test_declared_speakers_are_known_in_every_chat(read: Read) -> None:
     assert [message.role for message in record.messages] == ["user", "assistant"]
 
 
-def test_long_conversations_take_no_time(read: Read) -> None:
+def test_long_conversations_are_read_up_to_the_limit(read: Read) -> None:
     many = [turn("user"), CALLS, RESULT, turn("assistant")] * 900
-    before = time.process_time()
     assert len(read([{"messages": many}])[0].messages) == 3600
     calls = [{"from": "function_call", "value": '{"name": "f"}'}] * 3998
-    read([{"conversations": [{"from": "human", "value": "x"}, *calls, {"from": "gpt", "value": "x"}]}])
-    assert time.process_time() - before < 3
+    (record,) = read([{"conversations": [{"from": "human", "value": "x"}, *calls]}])
+    assert len(record.messages[-1].tool_calls) == 3998

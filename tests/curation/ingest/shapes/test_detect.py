@@ -20,12 +20,18 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"instruction": "Do", "input": "", "output": "done", "text": "Do\n\ndone"},
     ],
     "sharegpt": [{"conversations": SHARED}, {"id": 1, "messages": SHARED, "tools": "[]"}],
-    "openai": [{"messages": CHAT}, {"conversations": CHAT, "source": "x"}, {"messages": '[{"role": "user", "content": "Hi"}]'}],
+    "openai": [
+        {"messages": CHAT},
+        {"conversations": CHAT, "source": "x"},
+        {"prompt": "Hi", "messages": CHAT},
+        {"messages": '[{"role": "user", "content": "Hi"}]'},
+    ],
     "prompt_completion": [
         {"prompt": "Hi", "completion": "Hello"},
         {"prompt": "Hi", "response": "Hello"},
         {"prompt": CHAT[:1], "completion": CHAT[1:]},
         {"input": "Hi", "target": "Hello"},
+        {"inputs": "Hi", "targets": "Hello", "task": "greet"},
     ],
     "preference": [
         {"prompt": "Hi", "chosen": "Hello", "rejected": "What"},
@@ -45,6 +51,8 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"Question": "Who?", "Answer": "Ann", "@pid": "1", "Question@qtype": "info"},
         {"question": "Who?", "context": "It was Ann.", "answers": {"text": ["Ann"], "answer_start": [7]}},
         {"question": "How many?", "answer": 4},
+        {"question": "Is it?", "passage": "It is.", "answer": True},
+        {"problem": "2 + 2?", "solution": "4", "level": 1},
     ],
     "dialogue": [
         {"turns": [{"speaker": "USER", "utterance": "Hi"}, {"speaker": "SYSTEM", "utterance": "Hello"}]},
@@ -54,7 +62,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "multiple_choice": [
         {"question": "2 + 2?", "options": ["A)3", "B)4"], "correct": "B", "rationale": "Count."},
         {"question": "2 + 2?", "choices": {"text": ["3", "4"], "label": ["A", "B"]}, "answerKey": "B"},
-        {"question": "2 + 2?", "choices": ["3", "4"], "answer": 1},
+        {"question": "2 + 2?", "choices": ["3", "4"], "answer": 1, "subject": "sums"},
     ],
     "tool_calling": [
         {"query": "First rows?", "tools": [TOOL], "answers": [{"name": "head", "arguments": {}}]},
@@ -160,3 +168,20 @@ def test_the_order_of_columns_and_rows_does_not_matter(open_rows: Callable[..., 
     for row in rows:
         turned = dict(reversed(row.items()))
         assert open_rows([row, turned]).describe() == open_rows([turned, row]).describe()
+
+
+def test_declared_columns_that_nothing_reads_are_refused(open_rows: Callable[..., Any]) -> None:
+    rows = [{"instruction": "Do", "output": "done", "text": "t"}]
+    for shape, fields, part in (
+        ({"name": "alpaca", "columns": {"chosen": "output"}}, {}, "Shape 'alpaca' reads no chosen"),
+        ({"columns": {"text": "text"}}, {}, "reads no text"),
+        ({"columns": {"user": "instruction"}}, {"role": "documents"}, "declare `role: demonstrations`"),
+    ):
+        problem = open_rows(rows, shape, **fields)
+        assert (problem.reason, part in problem.detail) == ("unknown_shape", True)
+
+
+def test_a_column_of_another_type_is_not_what_its_name_says(open_rows: Callable[..., Any]) -> None:
+    labels = ["spam", "ham", "good", "news", "jobs"]
+    assert open_rows([{"prompt": "Hi", "completion": "Hello", "label": label} for label in labels]).name == "prompt_completion"
+    assert open_rows([{"prompt": "Hi", "completion": "Hello", "messages": "3 new"}]).name == "prompt_completion"

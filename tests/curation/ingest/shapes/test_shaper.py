@@ -12,8 +12,7 @@ from curation.chat_turns import as_turn
 from curation.ingest.config import SourceConfig
 from curation.ingest.row_records import Unusable, row_key
 from curation.ingest.rows import Row
-from curation.ingest.shapes.config import ColumnsConfig, ShapeConfig, ShapeName
-from curation.ingest.shapes.detect import DETECTED
+from curation.ingest.shapes.config import ColumnsConfig, ShapeConfig
 from curation.ingest.shapes.shaper import ShapeProblem, open_shaper
 from curation.ingest.shapes.synonyms import COLUMNS, SPEAKERS
 from curation.ingest.text import normalise_text
@@ -66,7 +65,7 @@ JSON_CELLS = st.one_of(CELLS, CELLS.map(lambda cell: json.dumps(cell)))
 ROWS = st.lists(st.dictionaries(st.sampled_from(NAMES), JSON_CELLS, max_size=5), min_size=1, max_size=3)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(rows=ROWS, role=st.sampled_from(["documents", "demonstrations"]), trim=st.booleans())
 def test_random_rows_give_records_or_reasons_and_the_same_each_time(rows: list[dict[str, Any]], role: Any, trim: bool) -> None:
     source = SourceConfig(name="s", kind="files", path="x", role=role, shape=ShapeConfig(trim_to_assistant=trim))
@@ -79,19 +78,54 @@ def test_random_rows_give_records_or_reasons_and_the_same_each_time(rows: list[d
     _check(head, shaper, again)
 
 
-@settings(max_examples=400, deadline=None)
-@given(rows=ROWS, shape=st.sampled_from(DETECTED), data=st.data())
-def test_random_cells_in_declared_columns_give_records_or_reasons(rows: list[dict[str, Any]], shape: Any, data: Any) -> None:
-    roles = [part.role for part in shape.parts if part.role in ColumnsConfig.__dataclass_fields__]
-    head = [Row(n, {role: data.draw(JSON_CELLS) for role in roles} | row) for n, row in enumerate(rows, 1)]
-    name: ShapeName = "auto" if shape.name == "mixed" else shape.name
-    source = SourceConfig(
-        name="s", kind="files", path="x", role="demonstrations",
-        shape=ShapeConfig(name=name, columns=ColumnsConfig(**{role: role for role in roles}), role_names={"f": "skip"}),
-    )  # fmt: skip
-    shaper = open_shaper(source, "x", head)
-    if not isinstance(shaper, ShapeProblem):
-        _check(head, shaper, shaper)
+GOOD_ROWS: list[dict[str, Any]] = [
+    {"instruction": "Do", "input": "it", "output": "done", "history": [["a", "b"]], "system": "S"},
+    {"instruction": "Do", "instances": [{"input": "", "output": "done"}]},
+    {"question": "Who?", "context": ["It was Ann."], "answers": {"text": ["Ann"], "answer_start": [7]}},
+    {"question": "2 + 2?", "choices": {"text": ["3", "4"], "label": ["A", "B"]}, "answerKey": "B", "rationale": "Count."},
+    {"turns": [{"speaker": "USER", "utterance": "Hi"}, {"speaker": "SYSTEM", "utterance": "Hello"}]},
+    {"query": "Rome?", "tools": [{"name": "f"}], "answers": [{"name": "f", "arguments": {"a": 1}}]},
+    {"question": [[{"role": "user", "content": "Hi"}]], "function": [{"name": "f"}], "ground_truth": [{"f": {"a": ["", 1]}}]},
+    {"conversations": [{"from": "human", "value": "Hi"}], "chosen": {"from": "gpt", "value": "Hello"}, "rejected": "What"},
+    {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}], "label": True, "tools": "[]"},
+    {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
+            {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "c", "content": "rows"},
+            {"role": "assistant", "content": "Done", "weight": 1},
+        ],
+        "tools": [{"type": "function", "function": {"name": "f"}}],
+    },
+]
+
+
+def spoil(value: Any, draw: Any) -> Any:
+    """Return a copy of a value with one place in it replaced, dropped or doubled."""
+    if not value or not isinstance(value, (dict, list)) or draw(st.integers(0, 3)) == 0:
+        return draw(JSON_CELLS)
+    place = draw(st.sampled_from(sorted(value) if isinstance(value, dict) else range(len(value))))
+    copied = dict(value) if isinstance(value, dict) else list(value)
+    action = draw(st.sampled_from(["spoil", "spoil", "drop", "double"]))
+    if action == "drop":
+        del copied[place]
+    elif action == "double" and isinstance(copied, list):
+        copied.insert(place, copied[place])
+    else:
+        copied[place] = spoil(copied[place], draw)
+    return copied
+
+
+@settings(max_examples=80, deadline=None)
+@given(good=st.sampled_from(GOOD_ROWS), trim=st.booleans(), data=st.data())
+def test_spoiled_rows_give_records_or_reasons(good: dict[str, Any], trim: bool, data: st.DataObject) -> None:
+    spoiled = spoil(good, data.draw)
+    rows = [good, good, spoiled if isinstance(spoiled, dict) and all(isinstance(name, str) for name in spoiled) else {}]
+    source = SourceConfig(name="s", kind="files", path="x", role="demonstrations", shape=ShapeConfig(trim_to_assistant=trim))
+    head = [Row(number, row) for number, row in enumerate(rows, 1)]
+    for shaper in (open_shaper(source, "x", head[:2]), open_shaper(source, "x", head[2:])):
+        if not isinstance(shaper, ShapeProblem):
+            _check(head, shaper, shaper)
 
 
 def _check(head: list[Row], shaper: Any, again: Any) -> None:
@@ -144,12 +178,14 @@ def conversations(draw: Any) -> list[dict[str, Any]]:
     return turns
 
 
+@settings(max_examples=50, deadline=None)
 @given(conversations())
 def test_a_chat_goes_back_to_its_messages(messages: list[dict[str, Any]]) -> None:
     record = one({"messages": messages})
     assert [as_turn(message) for message in record.messages] == messages
 
 
+@settings(max_examples=40, deadline=None)
 @given(TEXTS, TEXTS, TEXTS)
 def test_pairs_thumbs_and_answers_go_back_to_their_columns(prompt: str, answer: str, other: str) -> None:
     record = one({"question": prompt, "answer": answer})
