@@ -22,7 +22,10 @@ Floats = NDArray[np.float64]
 
 
 class RowScorer(Protocol):
-    """The seam for a model that scores rows: instruction-following difficulty (IFD), DEITA's scorers, a reward model."""
+    """The seam for a model that scores rows: instruction-following difficulty (IFD), DEITA's scorers, a reward model.
+
+    IFD above 1 means that the instruction misleads the model (arXiv:2308.12032): give such rows 0.
+    """
 
     def score_rows(self, rows: Sequence[Any]) -> Sequence[float]:
         """Return one finite number of 0 or more a row, in order; larger is better (or more complex)."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 NUM_BINS = 24
 TAIL = 1.5
 """The tail is cut where the largest value is more than this many times the 99th percentile."""
-WIDTH, HEIGHT, BASE = 300, 110, 84
+WIDTH, HEIGHT, BASE, WIDEST_BAR = 300, 110, 84, 40
 PREFERRED = ("num_prompt_words", "num_words", "num_answer_words", "num_chosen_words", "num_tokens_estimate", "num_turns")
 
 
@@ -81,7 +81,7 @@ def _edges(low: float, high: float, *, is_whole: bool) -> NDArray[np.float64]:
 def draw_histogram(item: Histogram) -> Markup:
     """Return the histogram as an SVG element, with what it shows in words for screen readers."""
     top = max(1, *item.counts) if item.counts else 1
-    step = WIDTH / len(item.counts)
+    step = min(WIDTH / len(item.counts), WIDEST_BAR)
     bars = []
     for number, count in enumerate(item.counts):
         height = 0.0 if not count else max(1.5, count / top * (BASE - 6))

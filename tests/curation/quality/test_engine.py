@@ -87,6 +87,7 @@ assert [outcome.num_failing for outcome in outcomes] == [0, 2000], outcomes
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_written_or_sent(tmp_path: Path) -> None:
     root = Path(__file__).parents[3]
     home, work, temporary = (tmp_path / name for name in ("home", "work", "temporary"))
