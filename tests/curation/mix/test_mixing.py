@@ -180,3 +180,17 @@ def test_weights_must_fit_the_rows() -> None:
         mix_rows([*_rows("a", 3), *_rows("b", 3)], MixConfig(weights={"a": 1.0}))
     with pytest.raises(MixError, match="two rows have the key"):
         mix_rows([*_rows("a", 3), *_rows("a", 1)], MixConfig())
+
+
+def test_weights_take_rows_by_hash_and_repeat_none_before_all_are_in() -> None:
+    rows = [*_rows("a", 1000), *_rows("b", 100)]
+    once = mix_rows(rows, MixConfig(weights={"a": 1.0, "b": 1.0}))
+    numbers = [int(row.key.partition("#")[2]) for row in once.rows if row.key.startswith("a/")]
+    assert 300 < sum(numbers) / len(numbers) < 700
+    assert not any("@" in row.key for row in once.rows)
+    more = mix_rows(rows, MixConfig(weights={"a": 1.0, "b": 1.0}, epochs={"b": 3.0}))
+    assert {row.key for row in once.rows} <= {row.key for row in more.rows}
+    assert not any(row.key.startswith("a/") and "@" in row.key for row in more.rows)
+    repeated = mix_rows(rows, MixConfig(weights={"a": 1.0, "b": 9.0}, epochs={"b": 2.0}, max_tokens=6000))
+    uses = [row.key for row in repeated.rows if row.key.startswith("b/")]
+    assert not any("@" in key for key in uses) or len({key for key in uses if "@" not in key}) >= 99
