@@ -89,12 +89,12 @@ def _open(source: SourceConfig) -> Any:
         if any((folder / mark).is_file() for mark in SAVED_MARKS):
             found = datasets.load_from_disk(str(folder))
             chosen = found[source.split] if isinstance(found, datasets.DatasetDict) else found
-            return chosen.to_iterable_dataset().decode(False)
+            return _undecoded(chosen.to_iterable_dataset())
         path = str(folder.resolve()) if folder.exists() else source.dataset
         opened = datasets.load_dataset(
             path, name=source.config or None, split=source.split, revision=source.revision or None, streaming=True
         )
-        return opened.decode(False)
+        return _undecoded(opened)
     except (FileNotFoundError, KeyError, ValueError) as error:
         where = "/".join(part for part in (source.dataset, source.config, source.split) if part)
         if isinstance(error, FileNotFoundError):
@@ -102,6 +102,10 @@ def _open(source: SourceConfig) -> Any:
         raise SourceUnreadableError(source=source.name, path=where, reason=unreadable(error).detail) from error
     except Exception as error:  # drivers, hubs and builders raise what they like
         raise SourceUnreadableError(source=source.name, path=source.dataset, reason=unreadable(error).detail) from error
+
+
+def _undecoded(dataset: Any) -> Any:
+    return dataset.decode(False) if dataset.features else dataset
 
 
 def _rows(dataset: Any, limits: Limits) -> Iterator[Row | BadRow]:

@@ -114,7 +114,7 @@ def _execute(connection: Connection, query: str) -> CursorResult[Any]:
 
 
 def _literal(query: str) -> str:
-    return query.replace("\\", "\\\\").replace(":", "\\:")
+    return query.replace(":", "\\:")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ Columns are named by their path below the record (`Question`, `body/p`), attribu
 element around the record. An element that repeats inside one record is a list.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -14,6 +15,7 @@ from typing import Any, BinaryIO
 from curation.ingest.readers.limits import Fault, Limits
 from curation.ingest.rows import BadRow, Row, bad_row
 
+CHUNK_BYTES = 64 * 1024
 MAX_DEPTH = 100
 MAX_ELEMENTS = 100_000
 """Elements of one record."""
@@ -43,8 +45,9 @@ def _repeated(head: bytes) -> Iterator[tuple[str, ...]]:
     parser = etree.XMLPullParser(events=("start", "end"), resolve_entities=False, load_dtd=False, no_network=True)
     path: list[str] = []
     children: list[Counter[str]] = [Counter()]
-    try:
+    with contextlib.suppress(etree.XMLSyntaxError):
         parser.feed(head)
+    with contextlib.suppress(etree.XMLSyntaxError):
         for number, (event, element) in enumerate(parser.read_events()):
             if event == "end":
                 path.pop()
@@ -58,8 +61,6 @@ def _repeated(head: bytes) -> Iterator[tuple[str, ...]]:
             children.append(Counter())
             if number > MAX_HEAD_EVENTS or len(path) > MAX_DEPTH:
                 return
-    except etree.XMLSyntaxError:
-        return
 
 
 def _name_of(element: Any) -> str:
@@ -75,14 +76,13 @@ def read_xml(stream: BinaryIO, record_path: str, limits: Limits, encoding: str =
     """
     from lxml import etree
 
-    wanted = record_path.split("/") if record_path else []
-    events = etree.iterparse(
-        stream, events=("start", "end"), resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False,
+    parser = etree.XMLPullParser(
+        events=("start", "end"), resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False,
         remove_comments=True, remove_pis=True, encoding=encoding or None,
     )  # fmt: skip
     number = 0
     try:
-        for row in _records(events, wanted, limits):
+        for row in _records(_events(stream, parser), record_path.split("/") if record_path else [], limits):
             number += 1
             yield row
     except etree.XMLSyntaxError as error:
@@ -90,6 +90,19 @@ def read_xml(stream: BinaryIO, record_path: str, limits: Limits, encoding: str =
         raise Fault("invalid_xml", f"After record {number}, line {error.lineno}: {detail}.") from error
     if not number:
         raise Fault("no_records", f"There is no element '{record_path}'.")
+
+
+def _events(stream: BinaryIO, parser: Any) -> Iterator[tuple[str, Any]]:
+    """Feed the parser and yield its events, those before an error included."""
+    try:
+        while chunk := stream.read(CHUNK_BYTES):
+            parser.feed(chunk)
+            yield from parser.read_events()
+        parser.close()
+    except SyntaxError:
+        yield from parser.read_events()
+        raise
+    yield from parser.read_events()
 
 
 def _records(events: Any, wanted: list[str], limits: Limits) -> Iterator[Row | BadRow]:
