@@ -1,6 +1,6 @@
 """What counts as a duplicate, and which copy stays.
 
-duplicates: {near_threshold: 0.8, keep: [origin, newest], scope: all}
+duplicates: {near_threshold: 0.6, keep: [origin, newest], scope: all}
 """
 
 from typing import Literal
@@ -21,8 +21,13 @@ class DuplicateConfig:
     conflicts: Literal["reject", "keep"] = "reject"
     """Rows whose equal prompts have different answers: reject them all (nobody knows which is right), or keep them."""
 
-    near_threshold: float = 0.8
-    """Jaccard similarity of character 5-grams from which two prompts are near copies, 0.5 to 1; 1 turns it off."""
+    near_threshold: float = 0.6
+    """Jaccard similarity of character 5-grams from which two prompts with one answer are near copies, 0.5 to 1; 1 turns it
+    off. Prompts of fewer than 15 words must reach 0.8 (part of the sibling guard)."""
+
+    split_threshold: float = 0.9
+    """Similarity from which prompts with other answers may not stand on both sides of the split (near_threshold
+    counts where it is higher)."""
 
     semantic_threshold: float | None = None
     """Cosine similarity of embeddings from which two prompts are copies, 0.5 to 1; null turns it off."""
@@ -48,6 +53,10 @@ class DuplicateConfig:
 
     def __post_init__(self) -> None:
         check(0.5 <= self.near_threshold <= 1, "near_threshold", "must lie in [0.5, 1]", self.near_threshold)
+        split = self.split_threshold
+        check(
+            self.near_threshold <= split <= 1 or self.near_threshold >= 1, "split_threshold", "is below near_threshold", split
+        )
         semantic = self.semantic_threshold
         check(semantic is None or 0.5 <= semantic <= 1, "semantic_threshold", "must lie in [0.5, 1]", semantic)
         check(len(set(self.keep)) == len(self.keep), "keep", "names a criterion twice", self.keep)

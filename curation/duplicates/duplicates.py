@@ -55,9 +55,10 @@ def drop_duplicates(
 ) -> Deduplicated[R]:
     """Drop contradictions, exact copies, and near copies of prompts with the same answer.
 
-    Near copies with other answers are dropped only where they stand on different sides of the split: `side_of` tells the
-    side of a group, without it the side is that of the row. `vectors` are the embeddings of `comparison_text` of the rows
-    (float32, length 1), needed if `semantic_threshold` is set. Keys must be unique. The result does not depend on order.
+    Near copies with other answers are dropped only where they stand on different sides of the split and reach
+    `split_threshold`: `side_of` tells the side of a group, without it the side is that of the row. `vectors` are the
+    embeddings of `comparison_text` of the rows (float32, length 1), needed if `semantic_threshold` is set. Keys must be
+    unique. The result does not depend on order.
     """
     if config.semantic_threshold is not None and (vectors is None or len(vectors) != len(rows)):
         raise ValueError("semantic_threshold needs one vector a row")
@@ -139,7 +140,14 @@ def _drop_near(
     semantic: NearPairs | None = None
     if config.semantic_threshold is not None and vectors is not None:
         semantic = find_semantic_pairs(vectors[remaining], config.semantic_threshold)
-    resolved = resolve(candidates, classes, semantic, guard=config.sibling_guard, scope=config.scope)
+    resolved = resolve(
+        candidates,
+        classes,
+        semantic,
+        guard=config.sibling_guard,
+        scope=config.scope,
+        close_threshold=config.split_threshold,
+    )
     alarms: list[ClusterAlarm] = []
     spared: set[int] = set()
     for cluster in resolved.clusters:
@@ -156,10 +164,11 @@ def _candidate(row: Row, text: str, answer: AnswerLabels, side_of: Callable[[str
     """Describe what a row is compared by: its prompt with rows of the same answer, and with the other side of the split."""
     side, kind = side_of(row.group) if side_of is not None else row.split, type(row).__name__
     filed: tuple[Hashable, ...] = ((kind, answer.own),)
-    looks: tuple[Hashable, ...] = tuple((kind, label) for label in (answer.own, *answer.similar))
-    if side:
-        filed, looks = (*filed, ("side", kind, side)), (*looks, ("side", kind, "train" if side == "eval" else "eval"))
-    return Candidate(text, filed, looks, source_of(row.key))
+    looks = tuple((kind, label) for label in (answer.own, *answer.similar))
+    if not side:
+        return Candidate(text, filed, looks, source_of(row.key))
+    across = ("side", kind, "train" if side == "eval" else "eval")
+    return Candidate(text, (*filed, ("side", kind, side)), looks, source_of(row.key), looks_closely_under=(across,))
 
 
 def _compare(one: AnswerLabels, two: AnswerLabels) -> str:

@@ -29,6 +29,8 @@ class Candidate(NamedTuple):
     filed_under: tuple[Hashable, ...]
     looks_under: tuple[Hashable, ...]
     source: str = ""
+    looks_closely_under: tuple[Hashable, ...] = ()
+    """Labels under which only what is at least as similar as `close_threshold` counts."""
 
 
 class NearDuplicate(NamedTuple):
@@ -97,10 +99,10 @@ class _Register:
         self._scope = scope
         self._filed: dict[tuple[int, Hashable], dict[str, _Filed]] = defaultdict(dict)
 
-    def look(self, position: int, group: int) -> Iterable[_Filed]:
+    def look(self, position: int, group: int, closely: bool) -> Iterable[_Filed]:
         """Yield what is filed in a class of texts that a candidate may be compared with."""
         candidate = self._candidates[position]
-        for label in candidate.looks_under:
+        for label in candidate.looks_under + (candidate.looks_closely_under if closely else ()):
             for source, filed in self._filed.get((group, label), {}).items():
                 if self._scope == "all" or (source == candidate.source) == (self._scope == "within"):
                     yield filed
@@ -122,6 +124,7 @@ def resolve(
     *,
     guard: bool = True,
     scope: Scope = "all",
+    close_threshold: float = 1.0,
 ) -> Resolved:
     """Decide what is dropped, in order of position (earlier candidates win); `semantic` holds pairs of positions."""
     siblings = SiblingGuard([candidate.text for candidate in candidates], guard)
@@ -136,7 +139,7 @@ def resolve(
         rivals = [
             NearDuplicate(other, similarity)
             for near, similarity in [(group, 1.0), *similar.get(group, ())]
-            for filed in register.look(position, near)
+            for filed in register.look(position, near, similarity >= close_threshold)
             for other in {filed.first, filed.kept} - {-1}
         ]
         rivals += [
@@ -156,7 +159,7 @@ def resolve(
 
 def _may_meet(one: Candidate, two: Candidate, scope: Scope) -> bool:
     in_scope = scope == "all" or (one.source == two.source) == (scope == "within")
-    return in_scope and not set(one.looks_under).isdisjoint(two.filed_under)
+    return in_scope and not {*one.looks_under, *one.looks_closely_under}.isdisjoint(two.filed_under)
 
 
 def _neighbours(pairs: NearPairs) -> dict[int, list[tuple[int, float]]]:

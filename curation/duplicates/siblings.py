@@ -5,8 +5,8 @@ are_siblings(read_marks("Does `head` copy?"), read_marks("Does `tail` copy?"))  
 are_siblings(read_marks("HOW DO I CALL HEAD()?"), read_marks("How do I call head()?"))        False
 
 Two texts are siblings if their numbers, their negations, or their identifiers (code, quoted words, acronyms, and in short
-texts names) differ or stand in another order, or if one has a word where the other has its opposite. Case, punctuation and
-other words do not matter.
+texts names) differ or stand in another order, or if only one has a single letter, or the opposite of a word of the other.
+Case, punctuation and other words do not matter.
 """
 
 import re
@@ -34,6 +34,8 @@ _IDENTIFIERS: tuple[tuple[str, re.Pattern[str]], ...] = (  # what must stand in 
 _DOT_INSIDE = re.compile(r"\.\w")
 _CAPITALISED = re.compile(r"\b(?:[a-z]+[A-Z]\w*|[A-Z](?:[a-z0-9]+[A-Z]\w*|[A-Z0-9]+\b))")  # camelCase, PascalCase, ACRONYMS
 _NAME = re.compile(r"(?<![.!?:;\n] )(?<!^)(?<![\w'\u2019\"\u201c`.])[A-Z][a-z]+\b")
+_LETTERS = frozenset("bcefghjklnopqruvwxyz")
+"""Single letters that are no words and no ends of contractions: "Hepatitis B", "column x"."""
 _CAPITAL = re.compile(r"\b[A-Z]")
 
 
@@ -66,6 +68,8 @@ def are_siblings(one: Marks, two: Marks) -> bool:
     if either and _only(one.words, either) != _only(two.words, either):
         return True
     mine, theirs = set(one.words), set(two.words)
+    if any(len(word) == 1 and word in _LETTERS for word in mine ^ theirs):
+        return True
     return any(OPPOSITES[word] & (theirs - mine) for word in OPPOSITES.keys() & (mine - theirs))
 
 

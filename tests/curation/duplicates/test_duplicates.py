@@ -129,6 +129,9 @@ def test_other_answers_count_across_the_split_only() -> None:
     done = drop_duplicates(rows, DuplicateConfig(), side_of=side_of)
     assert _reasons(done) == {"c": "near_duplicate_across_split"}
     assert _kept(_drop(rows)) == ["a", "b", "c"]
+    close = [rows[0], _example("d", f"Hello, I am new here. {LONG}", "z", "right")]
+    assert _kept(drop_duplicates(close, DuplicateConfig(), side_of=side_of)) == ["a", "d"]
+    assert _kept(drop_duplicates(close, DuplicateConfig(split_threshold=0.7), side_of=side_of)) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +219,13 @@ def test_nothing_vanishes_and_order_does_not_matter(rows: list, shuffle: random.
 
 @pytest.mark.parametrize(
     "fields",
-    [{"near_threshold": 0.2}, {"semantic_threshold": 1.5}, {"keep": ("origin", "origin")}, {"giant_cluster_rows": 1}],
+    [
+        {"near_threshold": 0.2},
+        {"near_threshold": 0.8, "split_threshold": 0.7},
+        {"semantic_threshold": 1.5},
+        {"keep": ("origin", "origin")},
+        {"giant_cluster_rows": 1},
+    ],
 )
 def test_senseless_settings_are_refused(fields: dict) -> None:
     with pytest.raises(ConfigError):

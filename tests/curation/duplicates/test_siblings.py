@@ -32,6 +32,7 @@ def _differ(one: str, two: str) -> bool:
         ("What does head() do?", "What does tail() do?"),
         ('Rename "a" to b', 'Rename "c" to b'),
         ("Write CSV files", "Write IPC files"),
+        ("What I Need To Know About Hepatitis A", "What I Need To Know About Hepatitis B"),
         ("What is the capital of France?", "What is the capital of Spain?"),
         ("Show me the first row of the table", "Show me the last row of the table"),
         ("Name the largest animal on land", "Name the smallest animal on land"),
