@@ -18,6 +18,7 @@ from fsspec.implementations.local import LocalFileSystem
 from curation.errors import SourceNotFoundError, SourceUnreadableError
 from curation.ids import DIGEST_BYTES, content_hash
 from curation.ingest.config import SourceConfig
+from curation.ingest.readers.streams import buffered
 
 BUFFER_BYTES = 1024 * 1024
 MAGIC = "*?["
@@ -50,6 +51,9 @@ class SourceFiles:
         """Open a file for reading, buffered. Raises OSError if it cannot be opened, and whatever the driver likes."""
         if isinstance(self._filesystem, LocalFileSystem):
             return Path(file.path).open("rb", buffering=BUFFER_BYTES)
+        if file.path.startswith(("http://", "https://")):  # not every web server can give parts of a file
+            remote = self._filesystem.open(file.path, "rb", block_size=0)
+            return buffered(lambda: bytes(remote.read(BUFFER_BYTES)), remote.close)
         return cast(BinaryIO, io.BufferedReader(self._filesystem.open(file.path, "rb"), BUFFER_BYTES))
 
 
@@ -105,7 +109,7 @@ def _source_file(filesystem: Any, base: str, path: str, info: dict[str, Any]) ->
     if isinstance(filesystem, LocalFileSystem):
         stamp = _local_hash(Path(path))
     elif not stamp:
-        with filesystem.open(path, "rb") as file:
+        with filesystem.open(path, "rb", block_size=0 if path.startswith("http") else BUFFER_BYTES) as file:
             stamp = _hash_stream(file)
     return SourceFile(path=path, name=name, fingerprint=content_hash([name, info.get("size"), stamp]))
 

@@ -19,11 +19,16 @@ def normalise_text(text: str) -> str:
     Indentation survives, so code stays code. Lone surrogates, which no UTF-8 file can hold, become U+FFFD.
     Idempotent: normalising twice changes nothing more.
     """
-    if _SURROGATE.search(text):
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    text = unicodedata.normalize("NFC", text).lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    lines = "\n".join(line.rstrip() for line in text.split("\n"))
-    return _BLANK_RUN.sub("\n\n", lines).strip("\n")
+    if not text.isascii():
+        if _SURROGATE.search(text):
+            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        text = unicodedata.normalize("NFC", text).lstrip("\ufeff")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\n" not in text:
+        return text.rstrip()
+    lines = "\n".join([line.rstrip() for line in text.split("\n")])
+    return (_BLANK_RUN.sub("\n\n", lines) if "\n\n\n" in lines else lines).strip("\n")
 
 
 def normalise_markdown(text: str) -> str:

@@ -31,8 +31,9 @@ codecs.register_error(_MARK, _mark_bad_bytes)
 class ReadOnlyStream(io.RawIOBase):
     """A stream made of a function that returns the next bytes, or none at the end."""
 
-    def __init__(self, read_next: Callable[[], bytes]) -> None:
+    def __init__(self, read_next: Callable[[], bytes], on_close: Callable[[], object] | None = None) -> None:
         self._read_next = read_next
+        self._on_close = on_close
         self._rest = memoryview(b"")
 
     def readable(self) -> bool:
@@ -48,10 +49,16 @@ class ReadOnlyStream(io.RawIOBase):
         self._rest = self._rest[count:]
         return count
 
+    def close(self) -> None:
+        """Close what it reads from, too."""
+        if not self.closed and self._on_close is not None:
+            self._on_close()
+        super().close()
 
-def buffered(read_next: Callable[[], bytes]) -> BinaryIO:
-    """Return a buffered stream over a function that returns the next bytes."""
-    return cast(BinaryIO, io.BufferedReader(ReadOnlyStream(read_next), CHUNK_BYTES))
+
+def buffered(read_next: Callable[[], bytes], on_close: Callable[[], object] | None = None) -> BinaryIO:
+    """Return a buffered stream over a function that returns the next bytes; it cannot seek."""
+    return cast(BinaryIO, io.BufferedReader(ReadOnlyStream(read_next, on_close), CHUNK_BYTES))
 
 
 def peek(stream: BinaryIO, size: int) -> tuple[bytes, BinaryIO]:
