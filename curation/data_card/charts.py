@@ -51,9 +51,9 @@ def _numbers(bar: Bar) -> str:
 
 
 def draw_histogram(lengths: LengthSummary, *, title: str) -> Markup:
-    """Draw the histogram of one part with its median; the scale of lengths is logarithmic, as the bins are."""
+    """Draw the histogram of one part with its median, on a logarithmic scale; nothing where all are equally long."""
     counts = lengths.counts
-    if len(counts) < 2 or not sum(counts):
+    if lengths.minimum == lengths.maximum or not sum(counts):
         return Markup()
     largest, floor = max(counts), SMALL_HEIGHT - 26
     step = (SMALL_WIDTH - 8) / len(counts)

@@ -5,12 +5,14 @@ card = with_terms(card, judged.report, assess_terms(judged.report, config))
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from curation.data_card.card import CardTerms, DataCard, GenerationCount, LengthSummary, SliceCount, SplitCount
+from curation.data_card.card import CardSource, CardTerms, DataCard, GenerationCount, LengthSummary, SliceCount, SplitCount
 from curation.data_card.shapes import KINDS, Row
 from curation.records import Example, PreferencePair, source_of
+from curation.terms.config import TermsConfig, TermsStatement
+from curation.terms.licenses import find_license
 from curation.terms.report import TermsAssessment, TermsReport
 
 NUM_BINS = 24
@@ -69,6 +71,28 @@ def with_terms(card: DataCard, report: TermsReport, assessment: TermsAssessment)
         obligations=report.obligations,
     )
     return replace(card, terms=terms)
+
+
+def with_sources(card: DataCard, rows: Iterable[Row], licenses: Mapping[str, str], config: TermsConfig) -> DataCard:
+    """Return the card with every source that rows come from, under the terms that the recipe states for it."""
+    numbers = Counter(source_of(row.key) for row in rows)
+    sources = []
+    for name in sorted(numbers):
+        stated = config.sources.get(name, TermsStatement())
+        license = stated.license.strip() or licenses.get(name, "").strip()
+        known = find_license(license)
+        sources.append(
+            CardSource(
+                name=name,
+                license=license,
+                url=stated.url or (known.url if known else ""),
+                retrieved=stated.retrieved,
+                sha256=stated.sha256,
+                output_terms=stated.output_terms,
+                rows=numbers[name],
+            )
+        )
+    return replace(card, sources=tuple(sources))
 
 
 def split_name(row: Row) -> str:

@@ -21,12 +21,14 @@ from typing import Any, NamedTuple
 
 from curation.data_card.card import CardFile, DataCard
 from curation.data_card.croissant import render_croissant
-from curation.data_card.describe import split_name, with_rows, with_terms
+from curation.data_card.describe import split_name, with_rows, with_sources, with_terms
 from curation.data_card.markdown import render_markdown
 from curation.data_card.page import render_html
 from curation.data_card.shapes import KINDS, Row, line_of, table_of, uses_tools
 from curation.errors import DatasetExportError, TermsRefusedError
 from curation.files import sync_folder, write_atomically
+from curation.ids import merkle_root
+from curation.records import record_hash
 from curation.terms.config import TermsConfig
 from curation.terms.judge import judge_terms
 from curation.terms.report import assess_terms
@@ -55,7 +57,7 @@ def export_dataset(
     Args:
         rows: examples, preference pairs and unpaired preferences, in the order in which they are written.
         folder: where to; its parent is made if it is not there.
-        card: what is known; counts are taken from the rows unless the card has them already.
+        card: what is known; counts, sources and version are taken from the rows unless the card has them already.
         terms: the declared use; the rows are judged as if `redistribute_data` were set and `action` were `block`.
         licenses: licence by source name.
         ancestors: parents that are not among the rows.
@@ -72,9 +74,38 @@ def export_dataset(
     assessment = assess_terms(judged.report, config)
     if not assessment.passed:
         raise TermsRefusedError(name=card.name, detail=assessment.detail)
-    known = card if card.rows == len(rows) else with_rows(card, rows)
-    filled = with_terms(known, judged.report, assessment)
+    filled = with_terms(_fill(card, judged.rows, config, licenses), judged.report, assessment)
     return ExportedDataset(folder, _write(judged.rows, folder, filled))
+
+
+def write_card(
+    rows: Sequence[Row],
+    folder: Path,
+    card: DataCard,
+    *,
+    terms: TermsConfig,
+    licenses: Mapping[str, str],
+    ancestors: Iterable[Any] = (),
+) -> ExportedDataset:
+    """Write the card with its rows beside it where the terms allow that, else the card alone, which then says why.
+
+    Raises:
+        DatasetExportError: if a row cannot be written, there are none, or the folder cannot be written.
+    """
+    try:
+        return export_dataset(rows, folder, card, terms=terms, licenses=licenses, ancestors=ancestors)
+    except TermsRefusedError as refusal:
+        filled = _fill(card, rows, terms, licenses)
+        reason = f"The rows are not beside this card, since they may not be handed on. {refusal.fields['detail']}"
+        return ExportedDataset(folder, _write((), folder, replace(filled, limits=(*filled.limits, reason))))
+
+
+def _fill(card: DataCard, rows: Sequence[Row], config: TermsConfig, licenses: Mapping[str, str]) -> DataCard:
+    """Return the card with what it does not say yet and the rows can tell."""
+    known = card if card.rows == len(rows) else with_rows(card, rows)
+    if not known.sources:
+        known = with_sources(known, rows, licenses, config)
+    return known if known.version else replace(known, version=merkle_root(record_hash(row) for row in rows))
 
 
 def _write(rows: Sequence[Row], folder: Path, card: DataCard) -> DataCard:

@@ -17,7 +17,7 @@ from curation.data_card.sections import Section, sections_of
 MAX_CELL = 500
 MAX_PARAGRAPH = 10_000
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
-_SPECIAL = re.compile(r"[\\`*\[\]|~$]")
+_SPECIAL = re.compile(r"[\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _BLOCK = re.compile(r"^(?=[#=+:-])|(?<=^)(\d{1,9})(?=[.)](?:\s|$))")
 
 

@@ -88,4 +88,4 @@ def _plots(card: DataCard) -> dict[str, tuple[str, Markup]]:
 
 
 def _slices(card: DataCard, dimension: str) -> list[Bar]:
-    return [Bar(item.name, item.rows) for item in card.slices if item.dimension == dimension][:MAX_BARS]
+    return [Bar(f"{dimension} {item.name}", item.rows) for item in card.slices if item.dimension == dimension][:MAX_BARS]

@@ -8,23 +8,24 @@ whole source. Rows whose key is given are listed too.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pyarrow as pa
+
+from curation.records import Provenance
 
 
 def find_descendants(rows: Iterable[Any], key: str) -> list[str]:
     """Return the keys of all rows made from `key`, directly or through other rows, sorted; cycles do no harm."""
     children: defaultdict[str, list[str]] = defaultdict(list)
     found: set[str] = set()
-    is_source = key.endswith("/")
+    named_by = _starts if key.endswith("/") else _equals
     for row in rows:
         origin = row.provenance
         for parent in origin.parents:
             children[parent].append(row.key)
-        names = (row.key, origin.teacher, *(span.document_key for span in origin.spans), *origin.parents)
-        if key in names or (is_source and any(name.startswith(key) for name in names)):
+        if named_by(row.key, key) or _is_named(origin, key, named_by):
             found.add(row.key)
     pending = list(found)
     while pending:
@@ -33,6 +34,19 @@ def find_descendants(rows: Iterable[Any], key: str) -> list[str]:
                 found.add(child)
                 pending.append(child)
     return sorted(found)
+
+
+def _is_named(origin: Provenance, key: str, named_by: Callable[[str, str], bool]) -> bool:
+    if named_by(origin.teacher, key):
+        return True
+    for span in origin.spans:
+        if named_by(span.document_key, key):
+            return True
+    return any(named_by(parent, key) for parent in origin.parents) if origin.parents else False
+
+
+_equals = str.__eq__
+_starts = str.startswith
 
 
 def find_in_table(table: pa.Table, key: str) -> list[str]:
@@ -52,7 +66,6 @@ def find_in_table(table: pa.Table, key: str) -> list[str]:
     while fresh and len(parents):
         made = keys.take(pa.array(sorted(fresh), type=pa.int64()))
         fresh = _positions(pc.is_in(parents, value_set=made), children) - found
-        fresh |= _twins(keys, fresh) - found
         found |= fresh
     return sorted(set(keys.take(pa.array(sorted(found), type=pa.int64())).to_pylist()))
 
@@ -74,13 +87,3 @@ def _positions(hits: Any, rows: Any) -> set[int]:
 
     at = pc.indices_nonzero(pc.fill_null(hits, False))
     return set((at if rows is None else rows.take(at)).to_pylist())
-
-
-def _twins(keys: Any, positions: set[int]) -> set[int]:
-    """Return the rows that carry the same keys: a key stands for all of them."""
-    import pyarrow.compute as pc
-
-    if not positions:
-        return set()
-    named = keys.take(pa.array(sorted(positions), type=pa.int64()))
-    return _positions(pc.is_in(keys, value_set=named), None)

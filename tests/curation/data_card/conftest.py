@@ -34,6 +34,8 @@ HOSTILE = (
     "{{ 7*7 }} {% raw %}",
     "&lt;b&gt; &amp; <b>",
     "# not a heading",
+    "<script src=//evil.example/x",
+    "1. one",
     "\\",
 )
 

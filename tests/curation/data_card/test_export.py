@@ -44,6 +44,8 @@ def test_an_export_is_whole(rows: list[Row], tmp_path: Path) -> None:
     assert table.column("terms_verdict").to_pylist() == ["allowed"]
     assert card.rows == 5
     assert card.terms.passed
+    assert [(item.name, item.license, item.rows) for item in card.sources] == [("api", "MIT", 5)]
+    assert len(card.version) == 32
 
 
 def test_the_same_rows_give_the_same_files(rows: list[Row], tmp_path: Path) -> None:
@@ -130,3 +132,10 @@ def test_the_datasets_library_loads_it(rows: list[Row], tmp_path: Path, monkeypa
     assert examples["train"][1]["messages"][1]["tool_calls"][1]["function"]["arguments"] == '{"name":"tail"}'
     unpaired = datasets.load_dataset(str(tmp_path / "out"), "unpaired", split="train", cache_dir=str(tmp_path / "cache"))
     assert unpaired[0]["label"] is False
+
+
+def test_what_the_card_says_already_is_kept(rows: list[Row], full_card: DataCard, tmp_path: Path) -> None:
+    card = replace(full_card, rows=len(rows))
+    written = export_dataset(rows, tmp_path / "out", card, terms=TermsConfig(), licenses=LICENSES).card
+    assert (written.sources, written.version, written.slices) == (card.sources, card.version, card.slices)
+    assert written.files != card.files

@@ -208,8 +208,9 @@ def test_attribution_is_said_as_the_author_wants_it(make_row: MakeRow) -> None:
     )
 
 
-def test_of_two_licences_only_the_chosen_one_obliges(make_row: MakeRow) -> None:
-    (named,) = judge_terms([make_row("dual/1", "MIT OR CC-BY-NC-4.0")], SHARED, LICENSES).report.obligations
+@pytest.mark.parametrize("license", ["MIT OR CC-BY-NC-4.0", "CC-BY-SA-4.0 OR MIT"])
+def test_of_two_licences_only_the_chosen_one_obliges(make_row: MakeRow, license: str) -> None:
+    (named,) = judge_terms([make_row("two/1", license)], SHARED, {"two": license}).report.obligations
     assert named.license == "MIT"
 
 
@@ -242,7 +243,7 @@ TEACHERS = st.sampled_from(["", "extractive", "gpt-5", "mystery", "llama2", "Qwe
 
 
 @given(st.lists(NAMES, max_size=4), NAMES, TEACHERS, CONFIGS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_one_more_source_never_makes_a_verdict_milder(names: list[str], extra: str, teacher: str, config: TermsConfig) -> None:
     def severity(sources: list[str], used: str) -> int:
         row = make_row("api/1", teacher=used, documents=tuple(f"{name}/1" for name in sources))
@@ -256,7 +257,7 @@ def test_one_more_source_never_makes_a_verdict_milder(names: list[str], extra: s
 
 
 @given(st.lists(NAMES, min_size=1, max_size=4), CONFIGS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_wider_use_never_makes_a_verdict_milder(names: list[str], config: TermsConfig) -> None:
     row = make_row("api/1", documents=tuple(f"{name}/1" for name in names))
     narrow, wide = (
