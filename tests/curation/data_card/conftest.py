@@ -91,6 +91,58 @@ def rows() -> list[Row]:
     return [make_example("api/1"), make_example("api/2", split="eval"), make_tool_example(), pair, thumb]
 
 
+SOURCES = (
+    CardSource(
+        name="api",
+        license="MIT",
+        url="https://example.org/LICENSE",
+        retrieved="2026-11-20",
+        sha256="ab" * 32,
+        rows=1500,
+    ),
+    CardSource(name="questions", license="CC-BY-4.0", rows=20),
+)
+TERMS = CardTerms(
+    use="internal use",
+    passed=True,
+    detail="All 1520 rows are allowed for internal use.",
+    verdicts={"allowed": 1520},
+    obligations=(
+        Obligation(
+            kind="attribution",
+            subject="questions",
+            license="CC-BY-4.0",
+            text="The Help Desk",
+            url="https://example.org",
+            num_rows=20,
+        ),
+    ),
+)
+LENGTHS = (
+    LengthSummary(
+        part="answer",
+        unit="characters",
+        minimum=1,
+        median=120,
+        p95=800,
+        maximum=2000,
+        edges=(1, 10, 100, 2001),
+        counts=(20, 500, 1000),
+    ),
+)
+FILES = (
+    CardFile(
+        path="data/examples-train.parquet",
+        kind="examples",
+        split="train",
+        format="parquet",
+        rows=1220,
+        num_bytes=99_000,
+        sha256="cd" * 32,
+    ),
+)
+
+
 @pytest.fixture
 def full_card() -> DataCard:
     return DataCard(
@@ -101,33 +153,8 @@ def full_card() -> DataCard:
         owner="team:assistants",
         rows=1520,
         tokens=45210,
-        sources=(
-            CardSource(
-                name="api",
-                license="MIT",
-                url="https://example.org/LICENSE",
-                retrieved="2026-11-20",
-                sha256="ab" * 32,
-                rows=1500,
-            ),
-            CardSource(name="questions", license="CC-BY-4.0", rows=20),
-        ),
-        terms=CardTerms(
-            use="internal use",
-            passed=True,
-            detail="All 1520 rows are allowed for internal use.",
-            verdicts={"allowed": 1520},
-            obligations=(
-                Obligation(
-                    kind="attribution",
-                    subject="questions",
-                    license="CC-BY-4.0",
-                    text="The Help Desk",
-                    url="https://example.org",
-                    num_rows=20,
-                ),
-            ),
-        ),
+        sources=SOURCES,
+        terms=TERMS,
         slices=(
             SliceCount(dimension="origin", name="synthetic", rows=1500, tokens=45000),
             SliceCount(dimension="origin", name="human", rows=20, tokens=210),
@@ -144,35 +171,14 @@ def full_card() -> DataCard:
         privacy=(PrivacyCount(entity="EMAIL", action="mask", findings=3),),
         splits=(SplitCount(split="eval", rows=300, groups=60), SplitCount(split="train", rows=1220, groups=240)),
         languages={"en": 1500, "de": 15, "und": 5},
-        lengths=(
-            LengthSummary(
-                part="answer",
-                unit="characters",
-                minimum=1,
-                median=120,
-                p95=800,
-                maximum=2000,
-                edges=(1, 10, 100, 2001),
-                counts=(20, 500, 1000),
-            ),
-        ),
+        lengths=LENGTHS,
         generation=(
             GenerationCount(method="grounded_qa", teacher="extractive", template="grounded_qa/2", depth=1, rows=1500),
             GenerationCount(method="demonstration", teacher="", template="", depth=0, rows=20),
         ),
         collapse={"real_weight": 0.31, "distinct_2": 0.5},
         hashes={"examples": "11" * 16},
-        files=(
-            CardFile(
-                path="data/examples-train.parquet",
-                kind="examples",
-                split="train",
-                format="parquet",
-                rows=1220,
-                num_bytes=99_000,
-                sha256="cd" * 32,
-            ),
-        ),
+        files=FILES,
         limits=("Only one version of the API is covered.",),
     )
 
