@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from curation.collapse.compare import compare_diversity
 from curation.collapse.config import CollapseConfig
-from curation.collapse.lineage import Lineage, resolve_lineage
+from curation.collapse.lineage import Descendant, Lineage, resolve_lineage
 from curation.collapse.report import CollapseReport, Finding, SliceSize
 from curation.collapse.slices import Slice, cut_slices, weigh
 from curation.filters.text_view import RuleRow
@@ -25,6 +25,7 @@ def assess_collapse(
     config: CollapseConfig,
     seed_rows: Iterable[RuleRow] | None = None,
     weights: Mapping[str, float] | None = None,
+    ancestors: Iterable[Descendant] = (),
 ) -> CollapseReport:
     """Assess a training set, slice by slice.
 
@@ -33,6 +34,7 @@ def assess_collapse(
         config: limits.
         seed_rows: the real rows that the set started from; where a slice has none, its own human rows are compared with.
         weights: how much the rows of a source count in training (1 if nothing is said), for the share of real data.
+        ancestors: more rows in which parents are looked up for the generation depth (rows that training does not read).
 
     Returns:
         Findings with pass, warn or fail; the same for the same rows in any order.
@@ -42,7 +44,7 @@ def assess_collapse(
         return CollapseReport(findings=(), slices=())
     slices = cut_slices(listed, config)
     seed_slices = {item.name: item for item in cut_slices(seeds, config)}
-    lineage = resolve_lineage([*listed, *seeds])
+    lineage = resolve_lineage([*listed, *seeds, *ancestors])
     findings = [*_seed_findings(listed, seeds, slices, seed_slices, config)]
     per_slice = max(config.min_slice_rows, _SAMPLED_IN_ALL // max(1, len(slices)))
     for item in slices:

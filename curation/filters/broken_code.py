@@ -34,6 +34,7 @@ _SHELL_OR_DOCTEST = re.compile(r"^\s*(?:>>> |\.\.\. |\$ |[%!]\w|In \[\d+\]|Trace
 _ELISION = re.compile(r"^\s*(?:\.\.\.|\u2026)\s*\S", re.MULTILINE)
 _PYTHON_2 = re.compile(r"^\s*(?:print\s+[\"'\w]|exec\s+[\"'\w]|raise \w+, |except \w+, \w+:)", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"<[a-zA-Z_][\w -]{0,40}>|\{\{|\{%")
+_SENTENCE = re.compile(r"^[A-Z][a-z]{0,20}(?: [\w'\u2019,-]{1,40}){4}", re.MULTILINE)
 _lock = threading.Lock()
 
 
@@ -71,7 +72,7 @@ def check_python(view: TextView, config: RuleConfig) -> Problem | None:
         return None
     blocks = [content for language, content in view.fences if language.split(" ")[0] in _PYTHON_LANGUAGES]
     if not view.fences and _is_python_module(view):
-        blocks = [view.answer]
+        blocks = [view.answer] if python_problem(_before_prose(view.answer)) else []
     for block in blocks:
         if (problem := python_problem(block)) is not None:
             return Problem("broken_python", f"The Python code does not parse: {problem}.")
@@ -145,6 +146,12 @@ def _wants_json(view: TextView) -> bool:
         if "json" in text.lower() and _JSON_ONLY.search(text[-8_000:]) and _JSON_VERB.search(text[-8_000:]):
             return True
     return False
+
+
+def _before_prose(text: str) -> str:
+    """Return the code before the first sentence at a line's start: people explain below what they wrote."""
+    found = _SENTENCE.search(text)
+    return text[: found.start()] if found else text
 
 
 def _is_python_module(view: TextView) -> bool:

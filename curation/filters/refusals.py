@@ -41,7 +41,7 @@ _DISCLAIMER = re.compile(
 )
 _SENTENCE_START = re.compile(r"(?:^|[.!?]\s{1,3}|\n\s{0,3}|\b(?:sorry|however|unfortunately|apologi[sz]e)[,.]? ?(?:but )?)$")
 _IDENTITY_QUESTION = re.compile(
-    r"\bwho (?:are|made|trained|built|created|developed|designed) you|what are you|about you\b|about yourself"
+    r"\bwho \w{2,20} you\b|who you are|what (?:are you|you are) ?(?:[?.!]|$)|about you\b|about yourself"
     r"|introduce yourself|your (?:name|creator|developer|maker|purpose)|are you (?:an? )?(?:ai|human|robot|bot|real|model|chat)"
 )
 _REQUESTED = re.compile(r"refus|declin|apolog|reject|as an ai|language model|turn(?:ing)? down|say no|sorry|complain|customer")

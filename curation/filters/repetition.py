@@ -21,7 +21,7 @@ _MAX_TAIL = 600
 _RUN = re.compile(r"(\S)\1{9,}")
 _RULE_CHARS = frozenset("-=_*#.~+\u2500\u2501\u2550\u2014\u2026|:/\\>< \u2588\u2591")
 _REQUESTED = re.compile(
-    r"repeat|\btimes\b|loop|pattern|generate|print|random|sequence|song|lyric|poem|chant|mantra|string|sort|list"
+    r"repeat|\btimes\b|\bloop|pattern|\bprint|random|sequence|\bsong|lyric|\bpoem|chant|mantra|nursery|chorus|refrain|\brap\b"
 )
 
 

@@ -29,7 +29,8 @@ _JOINING = frozenset(
 _TERMINAL = re.compile(r"[.!?:;\u2026\u3002\uff01\uff1f\u061f\u0964)\]}>\"'\u201d\u2019\u00bb*_`~|\u300d\u300f\uff09]\s*$")
 _OPENERS, _CLOSERS = "([{", ")]}"
 _CONTINUATION = re.compile(
-    r"complete|continue|finish|fill|title|headline|name|list|keyword|words?\b|fragment|phrase|rearrange|classif|extract"
+    r"\b(?:complete|continue|finish|fill in|rearrange|classify|extract|reorder) |title|headline|slogan|fragment|keywords?\b"
+    r"|\b(?:word|phrase)s? (?:that|from|in|with|for)\b"
 )
 
 
@@ -65,7 +66,7 @@ def check_truncated(view: TextView, config: RuleConfig) -> Problem | None:
     """Reject an answer that ends inside a fence, after a joining word or comma, or with a bracket open."""
     if view.kind == "document" or view.tool_calls or not view.answer:
         return None
-    if view.has_open_fence:
+    if view.has_open_fence and not view.bare_question.startswith(("continue", "go on", "more")):
         return Problem("truncated_answer", "The answer ends inside a code fence.")
     sentence = _cut_sentence(view.answer)
     if sentence is None or view.is_code or _CONTINUATION.search(view.bare_question[:2_000]):

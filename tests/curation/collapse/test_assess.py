@@ -129,6 +129,14 @@ def test_depth_is_resolved_through_parents() -> None:
     assert _measures(assess_collapse(chain, CollapseConfig(max_generation_depth=3)))["generation_depth"].status == "pass"
 
 
+def test_parents_that_training_does_not_read_count() -> None:
+    away = [row("s/1", "a?|b", "synthetic", depth=1), row("s/2", "a?|b", "synthetic", depth=1, parents=("s/1",))]
+    last = row("s/3", "a?|b", "synthetic", depth=1, parents=("s/2",))
+    assert _measures(assess_collapse([last], CONFIG))["generation_depth"].status == "pass"
+    found = _measures(assess_collapse([last], CONFIG, ancestors=away))["generation_depth"]
+    assert (found.status, found.value) == ("fail", 3.0)
+
+
 def test_rows_that_descend_from_themselves_fail() -> None:
     ring = [
         row("s/1", "a?|b", "synthetic", depth=1, parents=("s/2",)),
