@@ -5,6 +5,7 @@ read_html("<nav>Home</nav><h1>Guide</h1><p>Run <b>it</b>.</p>", "guide").text   
 If there is one `<main>` (or one `<article>`) with text, that is the document. Hidden elements are left out.
 """
 
+import codecs
 import re
 from typing import Any
 
@@ -21,8 +22,20 @@ BLOCKS = frozenset(
     ("p", "div", "section", "article", "main", "header", "body", "ul", "ol", "dl", "dt", "dd", "blockquote", "table")
     + ("figure", "figcaption", "address", "details", "summary", "hr", "li", "tr", "caption", "fieldset", "thead", "tbody")
 )
+CHARSET_BYTES = 2048
+_CHARSET = re.compile(rb"""<meta\s[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_-]{1,40})""", re.IGNORECASE)
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _PERMALINKS = frozenset(("#", "\u00b6", "\u00a7", "\uf0c1"))
+
+
+def declared_charset(head: bytes) -> str:
+    """Return the encoding that a page declares in its head, as browsers read it, or nothing if it is none."""
+    found = _CHARSET.search(head[:CHARSET_BYTES])
+    try:
+        name = codecs.lookup(found[1].decode("ascii")).name if found else ""
+    except LookupError:
+        return ""
+    return "cp1252" if name in ("iso8859-1", "ascii") else name
 
 
 def read_html(text: str, fallback_title: str) -> Prose:

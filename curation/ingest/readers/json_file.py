@@ -6,7 +6,7 @@ read_json(open_stream, "json_array", Limits(), "")      rows, numbered in their 
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from curation.ingest.readers.json_lines import read_json_lines
 from curation.ingest.readers.json_scan import JsonScan, Value
@@ -167,13 +167,16 @@ def _check_end(scan: JsonScan) -> None:
 
 
 def _row_of(number: int, value: Value, limits: Limits) -> Row | BadRow:
-    place, raw = f"Row {number} (line {value.line})", value.text.encode("utf-8", "surrogateescape")
-    if len(raw) > limits.row_bytes:
-        detail = f"{place} has {len(raw):,} bytes, more than {limits.row_bytes:,}."
-        return bad_row(number, "row_too_large", detail, raw)
-    if not value.text.isascii() and _BAD_BYTES.search(value.text):
-        return bad_row(number, "not_utf8", f"{place}: some bytes are not UTF-8.", raw)
-    found = value.parsed if isinstance(value.parsed, Wrong) else check_object(value.parsed, value.text, limits)
-    if isinstance(found, Wrong):
-        return bad_row(number, found.reason, f"{place}: {found.detail}", raw)
-    return Row(number, found)
+    found = _check_value(value, limits)
+    if not isinstance(found, Wrong):
+        return Row(number, found)
+    raw = value.text.encode("utf-8", "surrogateescape")
+    return bad_row(number, found.reason, f"Row {number} (line {value.line}): {found.detail}", raw)
+
+
+def _check_value(value: Value, limits: Limits) -> dict[str, Any] | Wrong:
+    if len(value.text) > limits.row_bytes:
+        return Wrong("row_too_large", f"It has {len(value.text):,} characters, more than {limits.row_bytes:,}.")
+    if value.may_be_damaged and _BAD_BYTES.search(value.text):
+        return Wrong("not_utf8", "Some bytes are not UTF-8.")
+    return value.parsed if isinstance(value.parsed, Wrong) else check_object(value.parsed, value.text, limits)

@@ -28,6 +28,8 @@ class Value(NamedTuple):
     text: str
     line: int
     parsed: Any
+    may_be_damaged: bool = False
+    """Whether some bytes of the stream so far were not UTF-8; they are surrogates in the text."""
 
 
 class JsonScan:
@@ -40,6 +42,7 @@ class JsonScan:
         self._text = ""
         self._at = 0
         self._ended = False
+        self._damaged = False
         self.line = 1
 
     def peek(self) -> str:
@@ -90,7 +93,7 @@ class JsonScan:
                 continue
             text = self._text[self._at : end]
             self._go_to(end)
-            return Value(text, line, parsed)
+            return Value(text, line, parsed, self._damaged)
 
     def skip_value(self) -> None:
         """Pass over the next value without keeping it."""
@@ -99,7 +102,7 @@ class JsonScan:
     def _take_wrong(self, line: int, wrong: Wrong) -> Value:
         start = self._find_end(keep=True)
         text = self._text[start : self._at]
-        return Value(text, line, wrong)
+        return Value(text, line, wrong, self._damaged)
 
     def _find_end(self, *, keep: bool) -> int:
         """Move to the end of the value; return where it began in the window, if it is kept there."""
@@ -152,7 +155,16 @@ class JsonScan:
             self._ended = not chunk
             more = self._decoder.decode(chunk, final=not chunk)
             if more:
+                self._damaged = self._damaged or _is_damaged(more)
                 self._text = self._text[self._at :] + more
                 self._at = 0
                 return True
         return False
+
+
+def _is_damaged(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -94,6 +94,14 @@ def _fits(text: str, encoding: str) -> bool:
         return False
 
 
+def test_a_page_may_declare_its_charset() -> None:
+    page = f'<html><head><meta charset="{{}}"></head><p>{GERMAN}</p></html>'
+    for declared, encoding in (("iso-8859-1", "cp1252"), ("utf-8", "utf-8"), ("nonsense", "utf-8"), ("cp1252", "utf-8")):
+        ingested = read("a.html", page.format(declared).encode(encoding))
+        assert [document.text for document in ingested.documents] == [GERMAN], declared
+        assert ingested.reports[0].encoding == encoding
+
+
 def test_one_bad_line_does_not_make_a_file_something_else() -> None:
     data = "".join(f'{{"text": "caf\u00e9 {number}"}}\n' for number in range(50)).encode() + b'{"text": "\xe9\xe8\xe0"}\n'
     ingested = read("a.jsonl", data)
