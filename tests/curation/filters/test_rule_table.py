@@ -200,7 +200,7 @@ def test_no_text_breaks_a_rule(question: str, answer: str) -> None:
 
 
 def _cpu_bound_texts() -> list[str]:
-    num = 40_000
+    num = 20_000
     pieces = [
         "(",
         "[{",
