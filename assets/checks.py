@@ -4,13 +4,19 @@ from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
+from assets.curated import ROW_CLASSES, STAGES_THAT_REJECT, shard_snapshots
+from assets.funnel import NUM_SHARDED
 from assets.recipe import Recipe
 from curation.home import Home
-from curation.quality.config import TABLE_NAMES, ExpectationConfig
-from curation.quality.flatten import flatten_examples, flatten_pairs
-from curation.quality.suites import ExpectationOutcome, expectation_names, run_suite
-from curation.records import Example, PreferencePair
+from curation.quality.expectation import ExpectationConfig
+from curation.quality.flatten import flatten_table, record_class
+from curation.quality.gallery import TABLE_NAMES, TableName
+from curation.quality.suites import ExpectationOutcome, expectation_names, run_suite, with_row_count
+from curation.records import Document, Example
+from curation.store import Store
+from curation.tables import schema_of
 from evaluation.items import assert_held_out
 
 SEVERITIES = {
@@ -19,16 +25,29 @@ SEVERITIES = {
     "info": dg.AssetCheckSeverity.WARN,
 }
 
+ASSET_OF = {"unpaired_preferences": "unpaired_dataset"}
+TABLE_OF_RECORD: dict[type, str] = {Document: "documents", **{cls: name for name, cls in ROW_CLASSES.items()}}
+
 
 def build(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
     """Return the checks of a recipe."""
-    tables = [name for name in TABLE_NAMES if name != "preference_dataset" or recipe.training.preference is not None]
-    suites = [_suite_checks(recipe, name, recipe.quality.suite(name)) for name in tables if recipe.quality.suite(name)]
+    suites = [_suite_checks(recipe, name, recipe.quality.suite(name)) for name in checked_tables(recipe)]
     return [*suites, _held_out_check(recipe)]
 
 
-def _suite_checks(recipe: Recipe, table: str, suite: tuple[ExpectationConfig, ...]) -> dg.AssetChecksDefinition:
-    asset = dg.AssetKey([recipe.name, table])
+def checked_tables(recipe: Recipe) -> tuple[TableName, ...]:
+    """Return the tables of this recipe that have a suite: those that its sources and training stages fill."""
+    roles = {source.role for source in recipe.sources}
+    unused = {"preference_dataset"} if recipe.training.preference is None else set()
+    unused |= {"demonstrations", "unpaired_preferences"} if "demonstrations" not in roles else set()
+    unused |= {"documents", "candidates"} if "documents" not in roles else set()
+    # Whether people rated answers at all is known only when they are read: such a table is checked if the recipe says how.
+    unused |= {"unpaired_preferences"} if recipe.quality.is_default("unpaired_preferences") else set()
+    return tuple(name for name in TABLE_NAMES if name not in unused and recipe.quality.suite(name))
+
+
+def _suite_checks(recipe: Recipe, table: TableName, suite: tuple[ExpectationConfig, ...]) -> dg.AssetChecksDefinition:
+    asset = dg.AssetKey([recipe.name, ASSET_OF.get(table, table)])
     specs = [
         dg.AssetCheckSpec(
             name=name,
@@ -37,23 +56,43 @@ def _suite_checks(recipe: Recipe, table: str, suite: tuple[ExpectationConfig, ..
             description=f"{expectation.type} ({expectation.severity})"
             + (f" on {expectation.column}" if expectation.column else ""),
         )
-        for name, expectation in zip(expectation_names(suite), suite, strict=True)
+        for name, expectation in zip(expectation_names(suite), with_row_count(suite), strict=True)
     ]
 
     @dg.multi_asset_check(name=f"{recipe.name}_{table}_quality", specs=specs)
     def quality(home: dg.ResourceParam[Home]) -> Iterable[dg.AssetCheckResult]:
+        num_missing = _missing_shards(recipe, home.store(), table)
+        if num_missing:
+            waiting = f"Waits for {num_missing} shards that were not read yet."
+            for spec in specs:
+                yield dg.AssetCheckResult(asset_key=asset, check_name=spec.name, passed=True, description=waiting)
+            return
         for outcome in run_suite(suite, _flat_table(recipe, home, table)):
             yield _as_check(asset, outcome)
 
     return quality
 
 
-def _flat_table(recipe: Recipe, home: Home, table: str) -> Any:
-    store = home.store()
-    snapshot = store.snapshot(recipe.asset(table))
-    if table == "preference_dataset":
-        return flatten_pairs(store.read_arrow(PreferencePair, snapshot.tables["pairs"].root))
-    return flatten_examples(store.read_arrow(Example, snapshot.tables["examples"].root))
+def _missing_shards(recipe: Recipe, store: Store, table: TableName) -> int:
+    """Count shards of a sharded table that are not there yet: half a table is not judged."""
+    if table not in STAGES_THAT_REJECT[:NUM_SHARDED]:
+        return 0
+    manifest = store.find_snapshot(recipe.asset("source_manifest"))
+    shards = manifest.values["shards"] if manifest else {}
+    return sum(store.find_snapshot(recipe.asset(table), shard) is None for shard in shards)
+
+
+def _flat_table(recipe: Recipe, home: Home, table: TableName) -> Any:
+    return flatten_table(table, read_checked_table(recipe, home.store(), table))
+
+
+def read_checked_table(recipe: Recipe, store: Store, table: TableName) -> Any:
+    """Return the table that a suite is about as Arrow; of a sharded asset, all shards that the manifest lists."""
+    cls, asset = record_class(table), ASSET_OF.get(table, table)
+    sharded = table in STAGES_THAT_REJECT[:NUM_SHARDED]
+    found = shard_snapshots(recipe, store, asset) if sharded else [store.snapshot(recipe.asset(asset))]
+    roots = [item.tables[TABLE_OF_RECORD[cls]].root for item in found]
+    return pa.concat_tables([schema_of(cls).empty_table(), *(store.read_arrow(cls, root) for root in roots)])
 
 
 def _as_check(asset: dg.AssetKey, outcome: ExpectationOutcome) -> dg.AssetCheckResult:

@@ -1,18 +1,19 @@
 """Stage datasets: what evaluation and the training stages read, cut from the verified rows by split."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
 from assets.curated import shard_snapshots
-from assets.declare import as_result, declared, describe
+from assets.declare import as_result, declared, describe, rows_check, rows_result
 from assets.recipe import Recipe
 from assets.stage import Outputs, run_stage
-from curation.filters.split import select_split, split_documents
+from curation.curate.split import select_split, split_documents
 from curation.home import Home
-from curation.records import Document, Example, PreferencePair
+from curation.mix.training_set import choose_training_rows
+from curation.records import Document, Example, PreferencePair, Rejection, UnpairedPreference
 from curation.store import Snapshot, Store
 
 
@@ -22,6 +23,10 @@ class _Dataset:
     deps: tuple[str, ...]
     inputs: Callable[[Recipe, Store], list[Snapshot]]
     make: Callable[[Recipe, Store, list[Snapshot]], Outputs]
+    modules: tuple[str, ...] = ("curation.curate.split",)
+    settings: Callable[[Recipe], Sequence[Any]] = lambda recipe: ()
+    is_accounted: bool = False
+    """Whether it rejects rows, and a check counts them."""
 
 
 def _verified(recipe: Recipe, store: Store) -> list[Snapshot]:
@@ -32,12 +37,32 @@ def _documents(recipe: Recipe, store: Store) -> list[Snapshot]:
     return shard_snapshots(recipe, store, "documents")
 
 
-def _examples_of(split: str) -> Callable[[Recipe, Store, list[Snapshot]], Outputs]:
-    def make(recipe: Recipe, store: Store, inputs: list[Snapshot]) -> Outputs:
-        rows = select_split(store.read_table(Example, inputs[0].tables["examples"].root), split)
-        return Outputs(tables={"examples": (Example, rows)})
+def _held_out_examples(recipe: Recipe, store: Store, inputs: list[Snapshot]) -> Outputs:
+    rows = select_split(store.read_table(Example, inputs[0].tables["examples"].root), "eval")
+    return Outputs(tables={"examples": (Example, rows)})
 
-    return make
+
+def _training_examples(recipe: Recipe, store: Store, inputs: list[Snapshot]) -> Outputs:
+    rows = select_split(store.read_table(Example, inputs[0].tables["examples"].root), "train")
+    chosen = choose_training_rows(rows, recipe.selection, recipe.mix)
+    values = {
+        "rows_in": len(rows) + chosen.num_repeats,
+        "rows_out": len(chosen.rows),
+        "rejected": len(chosen.rejections),
+        "repeats": chosen.num_repeats,
+        "mix": chosen.report.sentence(),
+        "charts": {"rows_by_source": {name: item.num_rows for name, item in chosen.report.by_source.items()}},
+    }
+    return Outputs(tables={"examples": (Example, chosen.rows), "rejections": (Rejection, chosen.rejections)}, values=values)
+
+
+def _training_ratings(recipe: Recipe, store: Store, inputs: list[Snapshot]) -> Outputs:
+    rows = select_split(store.read_table(UnpairedPreference, inputs[0].tables["unpaired"].root), "train")
+    return Outputs(tables={"unpaired": (UnpairedPreference, rows)})
+
+
+def _curated(recipe: Recipe, store: Store) -> list[Snapshot]:
+    return [store.snapshot(recipe.asset("curated_examples"))]
 
 
 def _training_pairs(recipe: Recipe, store: Store, inputs: list[Snapshot]) -> Outputs:
@@ -55,19 +80,28 @@ DATASETS = {
         description="Held-out examples: their groups appear in no training data.",
         deps=("verified_examples",),
         inputs=_verified,
-        make=_examples_of("eval"),
+        make=_held_out_examples,
     ),
     "sft_dataset": _Dataset(
-        description="Examples for supervised fine-tuning.",
+        description="Examples for supervised fine-tuning: the best ones, in the proportions of the recipe.",
         deps=("verified_examples",),
         inputs=_verified,
-        make=_examples_of("train"),
+        make=_training_examples,
+        modules=("curation.curate.split", "curation.mix.training_set"),
+        settings=lambda recipe: [recipe.selection, recipe.mix],
+        is_accounted=True,
     ),
     "preference_dataset": _Dataset(
         description="Pairs for preference tuning.",
         deps=("verified_examples",),
         inputs=_verified,
         make=_training_pairs,
+    ),
+    "unpaired_dataset": _Dataset(
+        description="Answers that people rated good or bad (KTO); the ratings are verdicts already.",
+        deps=("curated_examples",),
+        inputs=_curated,
+        make=_training_ratings,
     ),
     "dapt_corpus": _Dataset(
         description="Documents for continued pre-training; those of held-out groups are left out.",
@@ -81,6 +115,7 @@ DATASETS = {
 def build(recipe: Recipe) -> list[Any]:
     """Return the assets of this stage that the recipe's training stages need."""
     unused = {"preference_dataset"} if recipe.training.preference is None else set()
+    unused |= set() if any(source.role == "demonstrations" for source in recipe.sources) else {"unpaired_dataset"}
     return [_asset(recipe, name, dataset) for name, dataset in DATASETS.items() if name not in unused]
 
 
@@ -90,10 +125,11 @@ def _asset(recipe: Recipe, name: str, dataset: _Dataset) -> dg.AssetsDefinition:
         name,
         group="datasets",
         kinds={"parquet"},
-        modules=("curation.filters.split",),
-        settings=recipe.curate,
+        modules=dataset.modules,
+        settings=[recipe.curate.eval_share, recipe.curate.split_salt, *dataset.settings(recipe)],
         deps=dataset.deps,
         description=dataset.description,
+        check_specs=[rows_check(recipe, name)] if dataset.is_accounted else [],
     )
 
     @declared(arguments)
@@ -107,6 +143,6 @@ def _asset(recipe: Recipe, name: str, dataset: _Dataset) -> dg.AssetsDefinition:
             code=arguments["code_version"],
             make=lambda _: dataset.make(recipe, store, inputs),
         )
-        return as_result(home, run)
+        return as_result(home, run, [rows_result(run)] if dataset.is_accounted else [])
 
     return frozen

@@ -16,6 +16,7 @@ from assets.stage import StageRun
 from curation.config import as_plain
 from curation.home import Home
 from curation.ids import content_hash
+from curation.store import NOT_IN_VERSION
 
 GROUPS = ("ingest", "generate", "curate", "review", "datasets", "train", "evaluate", "release")
 
@@ -78,8 +79,8 @@ def rows_result(run: StageRun) -> dg.AssetCheckResult:
     snapshot = run.snapshot
     num_in = int(snapshot.values.get("rows_in", -1))
     sizes = {name: table.num_rows for name, table in snapshot.tables.items()}
-    num_rejected = sizes.pop("rejections", 0)
-    num_out = sum(sizes.values())
+    num_rejected = sizes.get("rejections", 0)
+    num_out = sum(size for name, size in sizes.items() if name not in NOT_IN_VERSION)
     return dg.AssetCheckResult(
         check_name="rows_accounted_for",
         passed=num_in == num_out + num_rejected,

@@ -7,18 +7,21 @@ shard, and the list of shards as one more, so that a deletion is seen.
 from typing import Any
 
 import dagster as dg
+from curation.contamination.benchmarks import read_benchmarks
 
+from assets.charts import escape, length_bins
 from assets.declare import as_result, declared, describe, rows_check, rows_result
 from assets.recipe import Recipe
-from assets.stage import Outputs, run_stage
+from assets.stage import Outputs, StageRun, run_stage
+from curation.curate.intake import TABLES, TABLES_OF_ROLE, take_in
 from curation.errors import UnknownShardError
 from curation.home import Home
 from curation.ids import merkle_root
-from curation.ingest.sources import Ingested, SourceShard, list_shards, read_shard
-from curation.records import Document, Example, Rejection
-from curation.store import Snapshot
+from curation.ingest.sources import SourceShard, list_shards
+from curation.store import Snapshot, Store
 
-MODULES = ("curation.ingest.sources",)
+MAX_FILES_SHOWN = 50
+MODULES = ("curation.curate.intake",)
 
 
 def shard_partitions(recipe: Recipe) -> dg.DynamicPartitionsDefinition:
@@ -83,7 +86,7 @@ def _sources(recipe: Recipe) -> list[Any]:
 
 DESCRIPTIONS = {
     "documents": "Source texts with their sections and character spans, white space normalised.",
-    "demonstrations": "Examples written by people, read from sources whose role is demonstrations.",
+    "demonstrations": "Finished examples, pairs and rated answers, read from sources whose role is demonstrations.",
 }
 
 
@@ -94,16 +97,20 @@ def _shard(recipe: Recipe, shard_key: str) -> Snapshot:
     raise UnknownShardError(recipe=recipe.name, shard=shard_key)
 
 
-def _read(recipe: Recipe, shard_key: str, role: str) -> Outputs:
+def _read(recipe: Recipe, store: Store, shard_key: str, role: str) -> Outputs:
     source = recipe.source_of(shard_key)
-    nothing = Ingested(documents=(), examples=(), rejections=(), num_records=0)
-    ingested = read_shard(source, shard_key) if source.role == role else nothing
-    table: tuple[type, tuple[Any, ...]] = (
-        (Document, ingested.documents) if role == "documents" else (Example, ingested.examples)
-    )
-    values = {"rows_in": ingested.num_records, "rows_out": len(table[1]), "rejected": len(ingested.rejections)}
-    name = "documents" if role == "documents" else "examples"
-    return Outputs(tables={name: table, "rejections": (Rejection, ingested.rejections)}, values=values)
+    if source.role != role:
+        empty: dict[str, tuple[type, tuple[()]]] = {TABLES[cls]: (cls, ()) for cls in TABLES_OF_ROLE[role]}
+        return Outputs(tables=dict(empty), values={"rows_in": 0, "rows_out": 0, "rejected": 0})
+    taken = take_in(store, source, shard_key, recipe.curate_settings(), read_benchmarks(recipe.contamination))
+    values = {
+        "rows_in": taken.rows_in,
+        "rows_out": taken.rows_out,
+        "rejected": taken.tables["rejections"].num_rows,
+        "files": [report.describe() for report in taken.reports],
+        "charts": {"rows_by_language": taken.languages, "rows_by_characters": length_bins(taken.lengths)},
+    }
+    return Outputs(stored=dict(taken.tables), values=values)
 
 
 def _ingest_asset(recipe: Recipe, name: str) -> dg.AssetsDefinition:
@@ -113,7 +120,7 @@ def _ingest_asset(recipe: Recipe, name: str) -> dg.AssetsDefinition:
         group="ingest",
         kinds={"python", "parquet"},
         modules=MODULES,
-        settings=recipe.sources,
+        settings=[recipe.sources, recipe.privacy, recipe.contamination, recipe.curate.rules],
         deps=["source_shard"],
         description=DESCRIPTIONS[name],
         partitions_def=shard_partitions(recipe),
@@ -129,8 +136,16 @@ def _ingest_asset(recipe: Recipe, name: str) -> dg.AssetsDefinition:
             partition=key,
             inputs=[_shard(recipe, key)],
             code=arguments["code_version"],
-            make=lambda _: _read(recipe, key, name),
+            make=lambda _: _read(recipe, home.store(), key, name),
         )
-        return as_result(home, run, [rows_result(run)])
+        return as_result(home, run, [rows_result(run)], files_read=_files_read(run))
 
     return ingested
+
+
+def _files_read(run: StageRun) -> dg.MarkdownMetadataValue:
+    """Say how each file was read: format, encoding, shape, rows."""
+    lines = run.snapshot.values.get("files", [])
+    shown = [f"- {escape(line)}" for line in lines[:MAX_FILES_SHOWN]]
+    more = len(lines) - len(shown)
+    return dg.MetadataValue.md("\n".join([*shown, *([f"- and {more:,} more"] if more else [])]) or "No files.")

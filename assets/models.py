@@ -1,7 +1,8 @@
 """Stage train: the base model and the stages that the recipe asks for, each in a child process of its own.
 
 `base_model -> dapt_model -> sft_model -> preference_model`; what is not in the recipe is left out of the chain. Before a
-stage learns from examples or pairs, the review gate is recomputed from the review database and the rows' own hashes.
+stage learns from examples or pairs, the review gate is recomputed from the review database and the rows' own hashes, and the
+audit of the data sets has to be one of exactly these.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.audit import pass_audit_gate
 from assets.child import run_child
 from assets.declare import as_result, declared, describe
 from assets.presentation import displayable, loss_plot
@@ -23,6 +25,9 @@ from curation.store import Snapshot
 from training.config import Stage
 from training.launch import build_command, child_environment
 from training.spec import TABLE_OF, RunSpec
+
+GATES = ("verified_examples", "dataset_audit")
+"""Upstream of every stage that learns from rows; what they say opens the gate, and is no input of the training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +77,7 @@ def candidate_asset(recipe: Recipe) -> str:
 def _asset(recipe: Recipe, stage: Stage, parent: Stage | None) -> dg.AssetsDefinition:
     model = MODELS[stage]
     config = recipe.training.base if stage == "base" else getattr(recipe.training, stage)
-    deps = [model.dataset, *([MODELS[parent].asset] if parent else []), *(["verified_examples"] if model.is_gated else [])]
+    deps = [model.dataset, *([MODELS[parent].asset] if parent else []), *(GATES if model.is_gated else [])]
     arguments = describe(
         recipe,
         model.asset,
@@ -97,8 +102,8 @@ def _asset(recipe: Recipe, stage: Stage, parent: Stage | None) -> dg.AssetsDefin
     def trained(
         context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], pipes: dg.ResourceParam[dg.PipesSubprocessClient]
     ) -> dg.MaterializeResult:
-        gate = pass_review_gate(recipe, home, stage) if model.is_gated else {}
-        inputs = [home.store().snapshot(recipe.asset(name)) for name in deps if name != "verified_examples"]
+        gate = _pass_gates(recipe, home, stage) if model.is_gated else {}
+        inputs = [home.store().snapshot(recipe.asset(name)) for name in deps if name not in GATES]
         run = run_stage(
             home,
             asset=recipe.asset(model.asset),
@@ -110,6 +115,12 @@ def _asset(recipe: Recipe, stage: Stage, parent: Stage | None) -> dg.AssetsDefin
         return as_result(home, run, [_health(run)], **gate, **loss_plot(run.snapshot.values))
 
     return trained
+
+
+def _pass_gates(recipe: Recipe, home: Home, stage: Stage) -> dict[str, Any]:
+    evidence = pass_review_gate(recipe, home, stage)
+    pass_audit_gate(recipe, home)
+    return evidence
 
 
 def _work_folder(home: Home, recipe: Recipe, stage: Stage, fingerprint: str) -> Path:

@@ -11,13 +11,19 @@ from pathlib import Path
 from dagster._core.definitions.utils import is_valid_owner
 from dagster._utils.schedules import is_valid_cron_string
 
+from curation.collapse.config import CollapseConfig
 from curation.config import check, config
+from curation.contamination.config import OFFLINE_MODEL, ContaminationConfig
+from curation.curate.config import CurateConfig
+from curation.curate.settings import CurateSettings
 from curation.errors import UnknownShardError
-from curation.filters.config import CurateConfig
 from curation.ingest.config import SourceConfig
+from curation.mix.config import MixConfig, SelectionConfig
+from curation.privacy.config import PrivacyConfig
 from curation.quality.config import QualityConfig
 from curation.review.config import ReviewConfig
 from curation.synthesis.config import GenerateConfig, TeacherConfig
+from curation.terms.config import TermsConfig
 from evaluation.config import EvaluationConfig, ReleaseConfig
 from training.config import Stage, TrainingConfig
 
@@ -47,8 +53,26 @@ class Recipe:
     generate: GenerateConfig = GenerateConfig()
     """Which examples and pairs the teacher writes."""
 
+    privacy: PrivacyConfig = PrivacyConfig()
+    """Personal data and secrets: masked, replaced or rejected before anybody sees them."""
+
     curate: CurateConfig = CurateConfig()
-    """Length rules, duplicates and the train / eval split."""
+    """Rules for rows and documents, duplicates and the train / eval split."""
+
+    contamination: ContaminationConfig = ContaminationConfig()
+    """Benchmarks that training rows must not give away, besides the recipe's own held-out rows."""
+
+    terms: TermsConfig = TermsConfig()
+    """What the rows are for, and the licences and terms of sources and teachers."""
+
+    collapse: CollapseConfig = CollapseConfig()
+    """When data made by models has become too much, too deep or too uniform."""
+
+    selection: SelectionConfig = SelectionConfig()
+    """Keep only the best and most different rows for training."""
+
+    mix: MixConfig = MixConfig()
+    """Weights and epochs of the sources, and the share of replay."""
 
     quality: QualityConfig = QualityConfig()
     """Great Expectations suites, one asset check an expectation."""
@@ -82,6 +106,7 @@ class Recipe:
             self.owner,
         )
         check(is_valid_cron_string(self.schedule), "schedule", "must be a cron line such as '0 6 * * 1'", self.schedule)
+        self.mix.check_sources(names)
         self._check_stages()
 
     def _check_stages(self) -> None:
@@ -107,6 +132,23 @@ class Recipe:
                 "DPO needs preference pairs: add a `generate.pairs` section, or drop this one",
                 "generate.pairs missing",
             )
+
+    def curate_settings(self) -> CurateSettings:
+        """Return the sections that curation reads."""
+        return CurateSettings(
+            curate=self.curate,
+            privacy=self.privacy,
+            contamination=self.contamination,
+            terms=self.terms,
+            licenses={source.name: source.license for source in self.sources},
+            suite=self.quality.suite("curated_examples"),
+        )
+
+    @property
+    def embedding_model(self) -> str | None:
+        """The model that makes vectors for curation; None where the recipe asks for nothing that needs them."""
+        wants_vectors = self.curate.duplicates.semantic_threshold is not None
+        return self.contamination.embedding or (OFFLINE_MODEL if wants_vectors else None)
 
     def asset(self, name: str) -> str:
         """Return the store key of one of this recipe's assets."""

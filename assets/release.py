@@ -1,12 +1,12 @@
-"""Stage release: the verdict recomputed from the evidence, the champion in the ledger, cards and the exported model."""
+"""Stage release: the verdict recomputed from the evidence, the champion in the ledger, model card and exported model."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from assets.code_version import code_version
+from assets.data_card import shown_card
 from assets.declare import as_result, declared, describe
 from assets.models import candidate_asset
 from assets.recipe import Recipe
@@ -16,9 +16,8 @@ from curation.config import as_plain
 from curation.files import write_atomically
 from curation.home import Home
 from curation.ids import canonical_json, content_hash
-from curation.records import Example
 from curation.store import Snapshot
-from evaluation.cards import dataset_card, model_card
+from evaluation.cards import model_card
 from evaluation.exports import export_model
 from evaluation.promotion import Evidence, PromotionOutcome, decide_promotion, promote
 from evaluation.registry import open_release_ledger
@@ -28,7 +27,7 @@ WHO = "pipeline"
 
 def build(recipe: Recipe) -> list[Any]:
     """Return the assets of this stage."""
-    return [_champion(recipe), _model_card(recipe), _dataset_card(recipe), _exports(recipe)]
+    return [_champion(recipe), _model_card(recipe), _exports(recipe)]
 
 
 def evidence_of(recipe: Recipe, home: Home) -> Evidence:
@@ -100,7 +99,7 @@ def _promote(recipe: Recipe, home: Home) -> PromotionOutcome:
 
 
 def _inputs(recipe: Recipe, home: Home) -> dict[str, Snapshot]:
-    names = ["comparison", "answers", "scores", "rejections", "champion", "sft_dataset"]
+    names = ["comparison", "answers", "scores", "rejections", "champion", "sft_dataset", "dataset_audit"]
     from_models = [asset for asset in ("base_model", "dapt_model", "sft_model", "preference_model")]
     store = home.store()
     found = {name: store.find_snapshot(recipe.asset(name)) for name in names + from_models}
@@ -142,54 +141,15 @@ def _model_card(recipe: Recipe) -> dg.AssetsDefinition:
                 ),
             ),
         )
-        return as_result(home, run, card=_shown(home, run.snapshot))
+        return as_result(home, run, card=shown_card(home.store().get_folder(run.snapshot.folders["card"])))
 
     return card
-
-
-def _dataset_card(recipe: Recipe) -> dg.AssetsDefinition:
-    arguments = describe(
-        recipe,
-        "dataset_card",
-        group="release",
-        kinds={"markdown"},
-        modules=("evaluation.cards",),
-        deps=["evaluation_report", "sft_dataset"],
-        description="Sources, licences, counts and hashes of the training data.",
-    )
-
-    @declared(arguments)
-    def card(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:
-        inputs = _inputs(recipe, home)
-        run = run_stage(
-            home,
-            asset=recipe.asset("dataset_card"),
-            inputs=inputs.values(),
-            code=arguments["code_version"],
-            make=lambda _: _card(home, recipe, "dataset_card", _dataset_text(recipe, home, inputs)),
-        )
-        return as_result(home, run, card=_shown(home, run.snapshot))
-
-    return card
-
-
-def _dataset_text(recipe: Recipe, home: Home, inputs: dict[str, Snapshot]) -> str:
-    rows = list(home.store().read_table(Example, inputs["sft_dataset"].tables["examples"].root))
-    licenses = Counter(row.provenance.license or "not stated" for row in rows)
-    origins = Counter(str(row.provenance.origin) for row in rows)
-    return dataset_card(report_inputs(recipe, home, inputs), licenses=dict(licenses), origins=dict(origins))
 
 
 def _card(home: Home, recipe: Recipe, name: str, text: str) -> Outputs:
     folder = home.path / "work" / recipe.name / name
     write_atomically(folder / "README.md", text.encode())
     return Outputs(folders={"card": folder})
-
-
-def _shown(home: Home, snapshot: Snapshot) -> dg.MarkdownMetadataValue:
-    text = (home.store().get_folder(snapshot.folders["card"]) / "README.md").read_text()
-    body = text.split("---\n", 2)[-1] if text.startswith("---\n") else text
-    return dg.MetadataValue.md(body)
 
 
 def _exports(recipe: Recipe) -> dg.AssetsDefinition:

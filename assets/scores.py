@@ -2,7 +2,6 @@
 
 import json
 import platform
-from collections import Counter
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,18 +9,21 @@ from typing import Any
 
 import dagster as dg
 
+from assets.audit import contaminated_items
 from assets.child import run_child
-from assets.curated import STAGES_THAT_REJECT, shard_snapshots
+from assets.curated import shard_snapshots
 from assets.declare import as_result, declared, describe
+from assets.funnel import stage_rows
 from assets.models import MODELS, candidate_asset
 from assets.recipe import Recipe
 from assets.review import review_counts
 from assets.stage import Outputs, run_stage
 from curation.config import as_plain
 from curation.home import Home
-from curation.records import Example, Rejection
+from curation.records import Example
 from curation.store import Snapshot, Store, TableRef
 from evaluation.answer_spec import AnswerSpec, Generation, ModelFolder, plan_comparators, read_result, write_spec
+from evaluation.clean_subset import score_clean_subset
 from evaluation.comparison import Comparison, compare, comparison_from_json
 from evaluation.items import assert_held_out, choose_items
 from evaluation.launch import build_command, child_environment
@@ -29,7 +31,7 @@ from evaluation.promotion import live_entries
 from evaluation.records import EvalAnswer, Score
 from evaluation.registry import open_release_ledger
 from evaluation.report import write_report
-from evaluation.report_inputs import LossCurve, ReportInputs, StageRows
+from evaluation.report_inputs import LossCurve, ReportInputs
 from evaluation.scoring import score_answers
 
 COMPARATOR_OF = {"base": "base", "dapt": "dapt", "sft": "sft"}
@@ -227,14 +229,14 @@ def _report(recipe: Recipe) -> dg.AssetsDefinition:
         group="evaluate",
         kinds={"html"},
         modules=("evaluation.report",),
-        deps=["comparison", "answers", "scores", "rejections"],
+        deps=["comparison", "answers", "scores", "rejections", "dataset_audit"],
         description="One offline HTML page: the verdict, plots, rows per stage, and answers side by side.",
     )
 
     @declared(arguments)
     def evaluation_report(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:
         store = home.store()
-        names = ("comparison", "answers", "scores", "rejections", *_model_assets(recipe))
+        names = ("comparison", "answers", "scores", "rejections", "dataset_audit", *_model_assets(recipe))
         inputs = {name: store.snapshot(recipe.asset(name)) for name in names}
         run = run_stage(
             home,
@@ -251,8 +253,14 @@ def _report(recipe: Recipe) -> dg.AssetsDefinition:
 
 def _write_report(recipe: Recipe, home: Home, inputs: dict[str, Snapshot]) -> Outputs:
     folder = home.path / "work" / recipe.name / "report"
-    write_report(report_inputs(recipe, home, inputs), folder)
-    return Outputs(folders={"report": folder})
+    shown = report_inputs(recipe, home, inputs)
+    write_report(shown, folder)
+    values: dict[str, Any] = {}
+    if shown.clean_subset is not None:
+        metric = shown.comparison.metric
+        values = {f"clean_{metric}_{name}": shown.clean_subset.mean(name, metric) for name in ("base", "candidate")}
+        values |= {"clean_items": shown.clean_subset.num_items, "contaminated_items": shown.clean_subset.num_contaminated}
+    return Outputs(folders={"report": folder}, values=values)
 
 
 def report_inputs(recipe: Recipe, home: Home, inputs: dict[str, Snapshot]) -> ReportInputs:
@@ -271,8 +279,12 @@ def report_inputs(recipe: Recipe, home: Home, inputs: dict[str, Snapshot]) -> Re
         comparison=read_comparison(store, inputs["comparison"]),
         answers=tuple(store.read_table(EvalAnswer, inputs["answers"].tables["answers"].root)),
         scores=tuple(store.read_table(Score, inputs["scores"].tables["scores"].root)),
+        clean_subset=score_clean_subset(
+            store.read_table(Score, inputs["scores"].tables["scores"].root), contaminated_items(recipe, home), recipe.evaluation
+        ),
+        paraphrases_checked=recipe.contamination.embedding is not None,
         loss_curves=tuple(_loss_curve(name, model) for name, model in models.items() if model.values.get("loss_curve")),
-        stage_rows=_stage_rows(recipe, store),
+        stage_rows=stage_rows(recipe, store),
         data_roots={item.asset: table.root for item in datasets if item for table in item.tables.values()},
         model_hashes={name: model.folders["model"] for name, model in models.items()},
         config=as_plain(recipe),
@@ -294,21 +306,6 @@ def _review_facts(recipe: Recipe, home: Home) -> dict[str, int]:
 
 def _loss_curve(name: str, model: Snapshot) -> LossCurve:
     return LossCurve(stage=name, train=tuple((int(step), float(loss)) for step, loss in model.values["loss_curve"]))
-
-
-def _stage_rows(recipe: Recipe, store: Store) -> tuple[StageRows, ...]:
-    rows = []
-    for name in STAGES_THAT_REJECT:
-        is_sharded = name in STAGES_THAT_REJECT[:3]
-        found = shard_snapshots(recipe, store, name) if is_sharded else [store.snapshot(recipe.asset(name))]
-        kept = sum(table.num_rows for item in found for table_name, table in item.tables.items() if table_name != "rejections")
-        reasons = Counter(
-            reason
-            for item in found
-            for reason in store.read_arrow(Rejection, item.tables["rejections"].root).column("reason").to_pylist()
-        )
-        rows.append(StageRows(stage=name, kept=kept, rejected=dict(reasons)))
-    return tuple(rows)
 
 
 def report_path(recipe: Recipe, home: Home) -> Path | None:

@@ -218,3 +218,10 @@ class BenchmarkColumnsError(TunewrightError):
 
 class BenchmarkUnreadableError(TunewrightError):
     """Benchmark '{benchmark}': '{path}' cannot be read ({reason}). Correct `path`, or the file; without it the contamination check proves nothing."""
+
+
+# audit of the data sets
+
+
+class AuditGateError(TunewrightError):
+    """Nothing is trained: {problem}. {detail}"""

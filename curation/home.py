@@ -40,6 +40,11 @@ class Home:
         """Open the content-addressed store."""
         return Store(self.store_url)
 
+    @property
+    def embeddings_url(self) -> str:
+        """Where vectors are kept, so that a text is embedded once."""
+        return f"{self.store_url.rstrip('/')}/embeddings"
+
     def database(self, concern: str, migrations: Path) -> Database:
         """Open (and migrate) the database of a concern. Raises DatabaseError."""
         return Database.open(self.database_url or self.path / f"{concern}.db", concern=concern, migrations=migrations)

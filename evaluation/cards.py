@@ -1,7 +1,6 @@
-"""Model card and data set card: Markdown with the front matter of the Hugging Face Hub. What is unknown is left out.
+"""The model card: Markdown with the front matter of the Hugging Face Hub. What is unknown is left out.
 
 model_card(inputs, base_model="meta-llama/Llama-3.2-1B", license="llama3.2", promoted=True)
-dataset_card(inputs, licenses={"MIT": 5102}, origins={"synthetic": 5102})
 """
 
 import re
@@ -15,7 +14,6 @@ from evaluation.report_views import METRIC_NAMES, label_rows, name_of
 from evaluation.verdict import format_p
 
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]{1,40}")
-SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
 def model_card(inputs: ReportInputs, *, base_model: str = "", license: str = "", promoted: bool | None = None) -> str:
@@ -44,34 +42,6 @@ def model_card(inputs: ReportInputs, *, base_model: str = "", license: str = "",
         ("Provenance", _provenance(inputs)),
     ]
     return _card(front, inputs.recipe, inputs.description, sections)
-
-
-def dataset_card(inputs: ReportInputs, *, licenses: Mapping[str, int], origins: Mapping[str, int]) -> str:
-    """Return the data set card.
-
-    Args:
-        inputs: what the report shows.
-        licenses: rows by licence of their source.
-        origins: rows by origin, `human` or `synthetic`.
-    """
-    num_rows = sum(origins.values())
-    front: dict[str, Any] = {
-        **_license_fields(", ".join(sorted(licenses))),
-        "task_categories": ["text-generation"],
-        "size_categories": [next((name for limit, name in SIZES if num_rows < limit), "n>1M")] if num_rows else [],
-        "tags": ["tunewright", *sorted(origins)],
-    }
-    sections = [
-        ("Rows", _table(("Origin", "Rows"), ((name, f"{count:,}") for name, count in sorted(origins.items())))),
-        (
-            "Licences of the sources",
-            _table(("Licence", "Rows"), ((name, f"{count:,}") for name, count in sorted(licenses.items()))),
-        ),
-        ("How it was made", _data(inputs)),
-        ("Split", "Whole source groups are held out; no group, prompt or key stands on both sides."),
-        ("Provenance", _pairs(inputs.data_roots)),
-    ]
-    return _card(front, f"{inputs.recipe} training data", inputs.description, sections)
 
 
 def _card(front: Mapping[str, Any], title: str, description: str, sections: Iterable[tuple[str, str]]) -> str:

@@ -94,11 +94,20 @@ def collect_texts(rows: Sequence[Row]) -> RowTexts:
     counts: list[int] = []
     for row in rows:
         start = len(texts)
-        for field, text in texts_of(row):
-            texts.append(text)
-            fields.append(field)
+        if type(row) is Example and _is_plain(row.messages):
+            texts += (row.messages[0].content, row.messages[1].content)
+            fields += ("prompt", "answer")
+        else:
+            for field, text in texts_of(row):
+                texts.append(text)
+                fields.append(field)
         counts.append(len(texts) - start)
     return RowTexts(texts, fields, np.repeat(np.arange(len(rows)), counts).astype(np.int64))
+
+
+def _is_plain(messages: tuple[Message, ...]) -> bool:
+    """Tell whether there is one question and its answer and nothing else."""
+    return len(messages) == 2 and messages[0].role == "user" and not messages[0].tool_calls and not messages[1].tool_calls
 
 
 def answers_of(row: Row) -> list[str]:

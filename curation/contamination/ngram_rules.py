@@ -181,13 +181,16 @@ def _by_equal_text(hits: Hits, row_of_text: Positions, index: NgramIndex, limit:
     for item in np.flatnonzero(usable).tolist():
         items_of[int(index.part_hashes[2 * item])].append(item)
     equal = np.flatnonzero(np.isin(hits.hashes, np.array(list(items_of), dtype=np.uint64)))
-    for text in equal.tolist():
-        row = int(row_of_text[text])
-        first, last = np.searchsorted(row_of_text, [row, row + 1])
+    for text, words, row in zip(equal.tolist(), hits.num_words[equal].tolist(), row_of_text[equal].tolist(), strict=True):
         for item in items_of[int(hits.hashes[text])]:
-            answer = index.part_hashes[2 * item + 1]
-            if hits.num_words[text] >= MIN_WORDS_ALONE or (answer and answer in hits.hashes[first:last]):
+            if words >= MIN_WORDS_ALONE or _has_answer(row, item, hits, row_of_text, index):
                 yield Match(row, item, text, 1.0)
+
+
+def _has_answer(row: int, item: int, hits: Hits, row_of_text: Positions, index: NgramIndex) -> bool:
+    answer = index.part_hashes[2 * item + 1]
+    first, last = np.searchsorted(row_of_text, [row, row + 1])
+    return bool(answer) and bool((hits.hashes[first:last] == answer).any())
 
 
 def _part_frequency(index: NgramIndex) -> Positions:

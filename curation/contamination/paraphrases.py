@@ -17,15 +17,12 @@ import numpy as np
 
 from curation.contamination.config import ContaminationConfig
 from curation.contamination.evidence import Agreement, Facts, compare_facts, facts_of
-from curation.contamination.items import EvalItem, Field, Row, answers_of, texts_of
-from curation.contamination.ngram_rules import MIN_WORDS_ALONE, Match
+from curation.contamination.items import EvalItem, Field, Row, answers_of
+from curation.contamination.ngram_rules import Match
+from curation.contamination.passages import is_long_enough, passages_of
 from curation.embedding.embedder import Embedder, Vectors
-from curation.records import Document
 
 SLACK = 0.08
-WINDOW_WORDS = 60
-"""A document is read through windows of so many words, each beginning in the middle of the one before."""
-MAX_WINDOWS = 400
 BLOCK_ROWS = 2_048
 MAX_NEIGHBOURS = 10
 
@@ -44,7 +41,7 @@ class ParaphraseIndex:
     def build(cls, items: Sequence[EvalItem], embedder: Embedder) -> "ParaphraseIndex":
         """Embed the prompts of items; one of fewer than 4 words gets no neighbours."""
         vectors = embedder.embed([item.prompt for item in items])
-        short = [position for position, item in enumerate(items) if len(item.prompt.split()) < MIN_WORDS_ALONE]
+        short = [position for position, item in enumerate(items) if not is_long_enough(item.prompt)]
         vectors[short] = 0
         facts = tuple(facts_of(item.prompt, [item.answer]) for item in items)
         return cls(items=tuple(items), revision=embedder.revision, vectors=vectors, facts=facts)
@@ -59,14 +56,6 @@ class Neighbour(NamedTuple):
     field: Field
     cosine: float
     agreement: Agreement
-
-
-class _Passage(NamedTuple):
-    """A text of a row that may be a rewritten question."""
-
-    row: int
-    field: Field
-    text: str
 
 
 def find_paraphrases(
@@ -96,7 +85,7 @@ def needed_cosine(agreement: Agreement, config: ContaminationConfig) -> float:
 def find_neighbours(rows: Sequence[Row], index: ParaphraseIndex, embedder: Embedder, lowest: float) -> Iterator[Neighbour]:
     """Yield the passages and items with a cosine of at least `lowest`, row by row, and how their facts compare."""
     assert index.revision == embedder.revision, "the index was made by another model"
-    passages = [passage for number, row in enumerate(rows) for passage in _passages(number, row)]
+    passages = [passage for number, row in enumerate(rows) for passage in passages_of(number, row)]
     vectors = embedder.embed([passage.text for passage in passages])
     last, facts = -1, Facts(Counter(), frozenset(), frozenset())
     for number, item, cosine in _close(vectors, index.vectors, lowest):
@@ -105,18 +94,6 @@ def find_neighbours(rows: Sequence[Row], index: ParaphraseIndex, embedder: Embed
             last, facts = number, facts_of(passage.text, answers_of(rows[passage.row]))
         agreement = compare_facts(facts, index.facts[item], within=passage.field == "document")
         yield Neighbour(passage.row, item, number, passage.field, min(1.0, cosine), agreement)
-
-
-def _passages(number: int, row: Row) -> Iterator[_Passage]:
-    if isinstance(row, Document):
-        words = f"{row.title}\n{row.text}".split()
-        starts = range(0, max(1, len(words) - WINDOW_WORDS // 2), WINDOW_WORDS // 2)[:MAX_WINDOWS]
-        yield from (_Passage(number, "document", " ".join(words[start : start + WINDOW_WORDS])) for start in starts)
-        return
-    systems = {turn.content for turn in row.prompt if turn.role == "system"}
-    for field, text in texts_of(row):
-        if field == "prompt" and text not in systems and len(text.split()) >= MIN_WORDS_ALONE:
-            yield _Passage(number, field, text)
 
 
 def _close(rows: Vectors, items: Vectors, lowest: float) -> Iterator[tuple[int, int, float]]:

@@ -166,10 +166,14 @@ def insert_sorted(smallest: Array, value: Any) -> None:
 
 
 @compiled
-def sample_grams(codes: Array, start: int, end: int, width: int, frequent: Array, rare: Array, crowd: Array) -> None:
-    """Keep the smallest gram hashes of a text: of rare grams in `rare`, of the least frequent others in `crowd`."""
+def sample_grams(codes: Array, start: int, end: int, width: int, frequent: Array, rare: Array, crowd: Array) -> int:
+    """Keep the smallest gram hashes of a text: of rare grams in `rare`, of the least frequent others in `crowd`.
+
+    Returns how many more of the grams looked at were frequent than rare.
+    """
+    surplus = 0
     if end - start < width:
-        return
+        return surplus
     power, value = power_of(width), first_gram(codes, start, width)
     for at in range(start + width - 1, end):
         if at > start + width - 1:
@@ -179,8 +183,11 @@ def sample_grams(codes: Array, start: int, end: int, width: int, frequent: Array
             level = level_of(frequent, mixed)
             if level:
                 insert_sorted(crowd, CROWD_BIT | (level << LEVEL_SHIFT) | (mixed & CROWD_HASH))
+                surplus += 1
             else:
                 insert_sorted(rare, mixed)
+                surplus -= 1
+    return surplus
 
 
 @compiled
@@ -197,7 +204,10 @@ def widths_of(size: int, long: int) -> tuple[int, int]:
 def sketch_rows(
     codes: Array, offsets: Array, first: int, last: int, long: int, frequent: Array, keys: Array, counts: Array
 ) -> None:
-    """Fill `keys` (rows, SLOTS) with gram hashes that carry the row in their low bits, `counts` with distinct 5-grams."""
+    """Fill `keys` (rows, SLOTS) with gram hashes that carry the row in their low bits, `counts` with distinct 5-grams.
+
+    Frequent grams are kept only where they make up half of a text: less cannot make two texts near copies.
+    """
     table = np.empty(1 << table_bits(np.max(np.diff(offsets[first : last + 1]))), dtype=np.uint64)
     for row in range(first, last):
         start, end = offsets[row], offsets[row + 1]
@@ -206,9 +216,11 @@ def sketch_rows(
         one, two = widths_of(end - start, long)
         half = RARE_SLOTS // 2 if two else RARE_SLOTS
         rare, crowd = keys[row, :RARE_SLOTS], keys[row, RARE_SLOTS:]
-        sample_grams(codes, start, end, one, frequent, rare[:half], crowd[:1] if two else crowd)
+        surplus = sample_grams(codes, start, end, one, frequent, rare[:half], crowd[:1] if two else crowd)
         if two:
-            sample_grams(codes, start, end, two, frequent, rare[half:], crowd[1:])
+            surplus += sample_grams(codes, start, end, two, frequent, rare[half:], crowd[1:])
+        if surplus < 0:
+            crowd[:] = NONE
         for slot in range(SLOTS):
             if keys[row, slot] != NONE:
                 keys[row, slot] = (keys[row, slot] & ~ROW_MASK) | np.uint64(row)
@@ -273,16 +285,17 @@ def start_of_group(keys: Array, at: int) -> Any:
 def gather(keys: Array, places: Array, row: int, cap: int, pivots: int, votes: Array, mates: Array) -> int:
     """Collect the earlier rows that share grams with a row; return how many there are.
 
-    `votes[mate]` becomes the row in its high bits and the number of shared grams in its low 8 bits. In a group with more
-    than `cap` earlier members only the first `pivots` ones are taken. A frequent gram counts three times: it was kept as one of
-    the two that are least frequent.
+    `votes[mate]` becomes the row in its high bits and the number of shared grams in its low 8 bits. Of the rows that share
+    a frequent gram, and in other groups with more than `cap` earlier members, only the first `pivots` ones are taken. A
+    frequent gram counts three times, which is enough: it was kept as one of the two that are least frequent.
     """
     count = 0
     for at in places:
-        group, begin, end, weight = keys[at] >> ROW_BITS, at, at, 3 if keys[at] & CROWD_BIT else 1
-        while begin > 0 and at - begin <= cap and keys[begin - 1] >> ROW_BITS == group:
+        group, begin, end = keys[at] >> ROW_BITS, at, at
+        most, weight = (pivots, 3) if keys[at] & CROWD_BIT else (cap, 1)
+        while begin > 0 and at - begin <= most and keys[begin - 1] >> ROW_BITS == group:
             begin -= 1
-        if at - begin > cap:
+        if at - begin > most:
             begin = start_of_group(keys, at)
             end = begin + pivots
         for other in range(begin, end):

@@ -36,7 +36,6 @@ _CAPITALISED = re.compile(r"\b(?:[a-z]+[A-Z]\w*|[A-Z](?:[a-z0-9]+[A-Z]\w*|[A-Z0-
 _NAME = re.compile(r"(?<![.!?:;\n] )(?<!^)(?<![\w'\u2019\"\u201c`.])[A-Z][a-z]+\b")
 _LETTERS = frozenset("bcefghjklnopqruvwxyz")
 """Single letters that are no words and no ends of contractions: "Hepatitis B", "column x"."""
-_CAPITAL = re.compile(r"\b[A-Z]")
 
 
 class Marks(NamedTuple):
@@ -78,8 +77,8 @@ def _only(words: tuple[str, ...], chosen: Set[str]) -> list[str]:
 
 
 def _numbers(text: str, words: tuple[str, ...]) -> tuple[str, ...]:
-    if NUMBER_WORDS.keys().isdisjoint(words):
-        return tuple(_DIGITS.findall(text))
+    if not _DIGITS.search(text) and NUMBER_WORDS.keys().isdisjoint(words):
+        return ()
     found: list[str] = []
     for word in words:
         found.extend([NUMBER_WORDS[word]] if word in NUMBER_WORDS else _DIGITS.findall(word))
@@ -92,10 +91,11 @@ def _negations(text: str, words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _identifiers(text: str, num_words: int) -> list[str]:
-    """Return the words of identifiers; capitals say nothing where most words begin with one."""
+    """Return the words of identifiers; capitals say nothing where most words have some."""
     found: list[str] = []
-    if num_words < 4 or 2 * len(_CAPITAL.findall(text)) <= num_words:
-        found += _CAPITALISED.findall(text)
+    capitalised = [word for word in text.split() if word != word.lower()]
+    if num_words < 4 or 2 * len(capitalised) <= num_words:
+        found += _CAPITALISED.findall(" ".join(capitalised))
         found += _NAME.findall(text) if num_words < SHORT_WORDS else []
     for needed, pattern in _IDENTIFIERS:
         if needed in text and (needed != "." or _DOT_INSIDE.search(text)):

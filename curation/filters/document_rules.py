@@ -23,6 +23,8 @@ from curation.records import Document
 
 MAX_JUDGED_CHARS = 100_000
 MIN_LINES = 10
+API_KINDS = frozenset(("function", "method", "property", "class", "module", "attribute"))
+"""Documents of packages: signatures and printed tables, which no rule for prose should judge."""
 _BULLET = re.compile(r"^\s{0,20}(?:[-*+\u2022\u2023\u25cf\u25cb\u25e6\u25aa]\s)")
 _SYMBOL = re.compile(r"#|\.\.\.|\u2026")
 _HEADING = re.compile(r"^\s{0,3}#{1,6} ", re.MULTILINE)
@@ -59,7 +61,9 @@ def find_document_problem(document: Document, config: RuleConfig) -> Problem | N
     for name, judge in _SHARED:
         if name not in config.off and (problem := judge(view, config)) is not None:
             return problem
-    return _prose_problem(view.answer[:MAX_JUDGED_CHARS], config) or _language_problem(view, config)
+    is_reference = document.kind in API_KINDS
+    problem = None if is_reference else _prose_problem(view.answer[:MAX_JUDGED_CHARS], config)
+    return problem or _language_problem(view, config)
 
 
 def _size_problem(view: TextView, config: RuleConfig) -> Problem | None:

@@ -35,14 +35,16 @@ _NOT_A_PHONE = re.compile(
 )
 _NORTH_AMERICAN = re.compile(r"(?:1[ .\-])?\(?[2-9]\d\d\)?[ .\-]{0,2}[2-9]\d\d[.\- ]\d{4}(?:[ ]?(?:x|ext\.?)[ ]?\d+)?")
 _TRUNK_ZERO = re.compile(r"\(?0\d{1,4}\)?[ \-/.]\d[\d \-.]{5,}")
-_OPERATORS = frozenset("$<>=*\u20ac\u00a3#%^~_&:;|")
+_OPERATORS = frozenset("/$<>=*\u20ac\u00a3#%^~_&:;|")
 _IPV4 = re.compile(r"\d(?<![\w.\-]\d)\d{0,2}\.(?:\d{1,3}\.){2}\d{1,3}(?![\w\-]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:{1,2}){2,7}[0-9A-Fa-f]{0,4}(?![\w:])")
 _MAC = re.compile(
     r"(?<![\w:\-.])(?:[0-9A-Fa-f]{2}([:\-])(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4})(?![\w:\-]|\.\w)"
 )
 _URL = re.compile(r"(?<![\w@])(?:(?i:https?)://|www\.)[^\s<>\"']{3,2000}")
-_VERSION_WORDS = re.compile(r"(?:version|\bv|==|>=|<=|~=|release|build|section|chapter|clause)\s?$")
+_VERSION_WORDS = re.compile(
+    r"(?:version|bump[^\n]{0,40}|upgrade[^\n]{0,40}|\bv|==|>=|<=|~=|release|build|section|chapter|clause)\s?$"
+)
 
 
 @cache
@@ -121,7 +123,7 @@ def _is_valid(number: str, regions: tuple[str, ...]) -> bool:
 def find_addresses_of_machines(text: str) -> Iterator[Finding]:
     """Find IPv4, IPv6 and MAC addresses; four numbers after a word such as `version` are no address."""
     for match in _IPV4.finditer(text):
-        if _is_ip(match[0]) and not _VERSION_WORDS.search(text[max(0, match.start() - 12) : match.start()].lower()):
+        if _is_ip(match[0]) and not _VERSION_WORDS.search(text[max(0, match.start() - 60) : match.start()].lower()):
             yield Finding("IP_ADDRESS", match.start(), match.end(), "ip", 0.85)
     for match in _MAC.finditer(text):
         yield Finding("MAC_ADDRESS", match.start(), match.end(), "mac", 0.85)

@@ -6,7 +6,7 @@ screen_texts(["Sort a list", "Call 212-736-5000"], config)   [(), (Finding(entit
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from curation.privacy.clues import Clues, clues_of
 from curation.privacy.config import PrivacyConfig
@@ -25,8 +25,9 @@ from curation.privacy.numbers import (
     find_papers,
     find_zip_codes,
 )
+from curation.privacy.pieces import pieces_of
 from curation.privacy.placeholders import is_placeholder
-from curation.privacy.secret_values import find_secrets
+from curation.privacy.secret_values import find_private_keys, find_secrets
 from curation.privacy.streets import find_streets
 from curation.privacy.word_lists import words_of
 
@@ -56,6 +57,8 @@ class _Rule:
     entities: tuple[str, ...]
     may_match: Callable[[str, Clues], bool]
     find: Callable[[str, Clues, PrivacyConfig], Iterable[Finding]]
+    is_long: bool = False
+    """What it finds can be longer than the overlap of two pieces, so it looks at the whole text."""
 
 
 _RULES = (
@@ -97,6 +100,12 @@ _RULES = (
         lambda text, clues: bool(clues.long_tokens) or clues.has_assignment,
         lambda text, clues, config: find_secrets(text, clues),
     ),
+    _Rule(
+        ("PRIVATE_KEY",),
+        lambda text, clues: "PRIVATE KEY" in text or "PuTTY" in text,
+        lambda text, clues, config: find_private_keys(text),
+        is_long=True,
+    ),
 )
 
 
@@ -110,15 +119,26 @@ class Detector:
     def __init__(self, config: PrivacyConfig, recognisers: Sequence[Recogniser] = ()) -> None:
         self.config = config
         self.recognisers = (*recognisers, *load_ner(config.ner)) if config.ner is not None else tuple(recognisers)
-        self.rules = tuple(rule for rule in _RULES if any(config.action_for(entity) != "ignore" for entity in rule.entities))
+        rules = [rule for rule in _RULES if any(config.action_for(entity) != "ignore" for entity in rule.entities)]
+        self.rules = tuple(rule for rule in rules if not rule.is_long)
+        self.long_rules = tuple(rule for rule in rules if rule.is_long)
         self.ignored = frozenset(entity for entity in DEFAULT_ACTIONS if config.action_for(entity) == "ignore")
         self.weak = frozenset(entity for entity in DEFAULT_ACTIONS if config.action_for(entity) == "keep")
         self.allowed = frozenset(value.casefold() for value in config.placeholders)
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """Return what is private in a text, sorted by start, without overlaps; time is linear in the text."""
-        clues = clues_of(text)
-        found = [item for rule in self.rules if rule.may_match(text, clues) for item in rule.find(text, clues, self.config)]
+        found: list[Finding] = []
+        for start, end in pieces_of(text):
+            piece = text if end - start == len(text) else text[start:end]
+            clues = clues_of(piece)
+            items = [
+                item for rule in self.rules if rule.may_match(piece, clues) for item in rule.find(piece, clues, self.config)
+            ]
+            found += items if not start else [replace(item, start=item.start + start, end=item.end + start) for item in items]
+        found.extend(
+            item for rule in self.long_rules if rule.may_match(text, clues) for item in rule.find(text, clues, self.config)
+        )
         for recogniser in self.recognisers:
             found.extend(item for item in recogniser.find(text) if 0 <= item.start < item.end <= len(text))
         likely = [item for item in found if self._is_likely(item, text)]

@@ -4,6 +4,7 @@ Finding(entity="EMAIL", start=11, end=27, detector="email", score=0.85)
 """
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -32,13 +33,17 @@ class Recogniser(Protocol):
 def without_overlaps(text: str, findings: Iterable[Finding], weak: frozenset[str] = frozenset()) -> list[Finding]:
     """Make findings disjoint, sorted by start.
 
-    Secrets that overlap become one span. Of other findings that overlap one stays whole: a secret, then one whose entity is
-    not `weak` (those that are only reported), then the surer, the longer, the earlier one. What the others cover besides
-    stays theirs, unless they are weak or no letter or digit is left of it.
+    Findings of one entity that overlap, and secrets that overlap, become one span. Of other findings that overlap one stays
+    whole: a secret, then one whose entity is not `weak` (those that are only reported), then the surer, the longer, the
+    earlier one. What the others cover besides stays theirs, unless they are weak or no letter or digit is left of it.
     """
-    present = [finding for finding in findings if finding.start < finding.end]
-    secrets = _merged(finding for finding in present if is_secret(finding.entity))
-    others = sorted((finding for finding in present if not is_secret(finding.entity)), key=lambda item: _rank(item, weak))
+    groups: dict[str, list[Finding]] = defaultdict(list)
+    for finding in findings:
+        if finding.start < finding.end:
+            groups["" if is_secret(finding.entity) else finding.entity].append(finding)
+    secrets = _merged(groups.pop("", []))
+    others = [finding for group in groups.values() for finding in _merged(group)]
+    others.sort(key=lambda item: _rank(item, weak))
     kept: list[Finding] = []
     taken = _Spans()
     for finding in (*secrets, *others):
@@ -57,9 +62,9 @@ def _rank(finding: Finding, weak: frozenset[str] = frozenset()) -> tuple[bool, f
     return finding.entity in weak, -finding.score, -length, finding.start, finding.entity, finding.detector
 
 
-def _merged(secrets: Iterable[Finding]) -> list[Finding]:
+def _merged(group: Iterable[Finding]) -> list[Finding]:
     merged: list[Finding] = []
-    for finding in sorted(secrets, key=lambda item: (item.start, *_rank(item))):
+    for finding in sorted(group, key=lambda item: (item.start, *_rank(item))):
         if merged and finding.start < merged[-1].end:
             better = min(merged[-1], finding, key=_rank)
             end = max(merged[-1].end, finding.end)

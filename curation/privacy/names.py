@@ -69,20 +69,31 @@ _CUES = (
         "name correct change called signed attn yours",
         r"(?i:(?<!\w)(?:(?:my|his|her|your|their)(?: full| last| first| maiden| real)? name(?: is|'s|\u2019s|\?)"
         r"|name on the account(?: is)?"
-        r"|correct (?:it|my name) to|change (?:it|my name) to|(?:i am|mother is|mother was|father is|father was) called"
-        r"|signed(?: by)?:?|attn:?|yours truly,)[ ]{1,2})",
+        r"|(?:correct|change) my name to|(?:i am|mother is|mother was|father is|father was) called"
+        r"|signed(?: by:?|:)|attn:?|yours truly,)[ ]{1,2})",
         0.75,
         1,
         lower=True,
     ),
     _cue(
         "introduction",
-        "i am m this call speak speaking spoke meeting follow",
-        r"(?i:(?<!\w)(?:i am|i'm|i\u2019m|this is|call me|speak(?:ing)? (?:to|with)|spoke (?:to|with)"
+        "i am m this call speak speaking spoke meeting follow correct change",
+        r"(?i:(?<!\w)(?:i am|i'm|i\u2019m|this is|call me|(?:correct|change) it to|speak(?:ing)? (?:to|with)|spoke (?:to|with)"
         r"|meeting with|follow up with)[ ]{1,2})",
         0.6,
         2,
-        parts=("i am ", "i'm ", "i\u2019m ", "this is ", "call me ", "speak", "spoke ", "meeting with ", "follow up "),
+        parts=(
+            "i am ",
+            "i'm ",
+            "i\u2019m ",
+            "this is ",
+            "call me ",
+            "speak",
+            " it to ",
+            "spoke ",
+            "meeting with ",
+            "follow up ",
+        ),
     ),
     _cue("relation", _RELATIONS, rf"(?i:(?<!\w)(?:my|our) (?:{_RELATIONS.replace(' ', '|')})(?: is)?,?[ ])", 0.6, 1),
     _cue(

@@ -36,7 +36,7 @@ _EXAMPLE_STREET = re.compile(r"(?i)1?234? (?:main|elm|fake|any|some|example|oak)
 _PUBLIC_IPS = frozenset(("8.8.8.8", "8.8.4.4", "1.1.1.1", "1.0.0.1", "9.9.9.9", "1.2.3.4", "2001:4860:4860::8888"))
 _SECRET_WORDS = re.compile(
     r"(?i)example|placeholder|change[_\-]?(?:me|it|this)|your[_\-. ]|^your|dummy|redacted|sample|insert|replace|todo"
-    r"|foobar|xxxx|\*{3}|\.{3}|\u2026|<.*>|\{.*\}|^\$|^%\w+%$|\[\w+\]"
+    r"|foobar|xxxx|eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4|^(?:secret|password|pass|pwd|token|test|user|admin)\d{0,4}$|\*{3}|\.{3}|\u2026|<.*>|\{.*\}|^\$|^%\w+%$|\[\w+\]"
     r"|^(?:my|the|a|some|super|top|this[_\-]?is)[_\-]?(?:\w+[_\-])?(?:secret|password|token|key)\w{0,12}$"
 )
 

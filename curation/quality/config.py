@@ -37,6 +37,10 @@ class QualityConfig:
             doubled = [text for text in texts if texts.count(text) > 1]
             check(not doubled, f"suites.{table}", "holds the same expectation twice", doubled[:1])
 
+    def is_default(self, table: TableName) -> bool:
+        """Tell whether the recipe leaves the suite of a table as it is by default."""
+        return self.suite(table) == default_suites().get(table, ())
+
     def suite(self, table: str) -> tuple[ExpectationConfig, ...]:
         """Return the expectations of a table; none if the recipe has none for it."""
         return next((suite for name, suite in self.suites.items() if name == table), ())

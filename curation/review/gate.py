@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from curation.errors import DatabaseError, LedgerTamperedError, ReviewGateError
 from curation.ids import merkle_root
+from curation.mix.training_set import without_repeat
 from curation.records import Example, PreferencePair, Verdict, record_hash
 from curation.review.config import Policy, ReviewConfig
 from curation.review.queue import ReviewQueue, newest_verdicts
@@ -92,10 +93,14 @@ def _check_rows(rows: Sequence[Row], verified: Verified, where: str) -> None:
     for row in given:
         accepted.setdefault((type(row), row.key), []).append(row)
     for row in rows:
-        if row not in accepted.get((type(row), row.key), ()):
+        if not _is_accepted(row, accepted) and not _is_accepted(without_repeat(row), accepted):
             raise ReviewGateError(
                 problem=_problem(row, accepted, verified), row=f"{row.key} (hash {record_hash(row)})", where=where
             )
+
+
+def _is_accepted(row: Row | None, accepted: dict[tuple[type, str], list[Row]]) -> bool:
+    return row is not None and row in accepted.get((type(row), row.key), ())
 
 
 def _problem(row: Row, accepted: dict[tuple[type, str], list[Row]], verified: Verified) -> str:

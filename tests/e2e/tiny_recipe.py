@@ -101,8 +101,10 @@ def make_project(folder: Path, **sections: Any) -> Project:
                 "role": "demonstrations",
                 "path": str(folder / "questions.jsonl"),
                 "task": "routing",
+                "license": "CC0-1.0",
             },
         ],
+        "collapse": {"min_real_share": 0.0},
         "teacher": {"kind": "extractive"},
         "generate": {
             "routing": {"routes": routes, "questions_per_document": 3},

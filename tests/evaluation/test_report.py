@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from evaluation.cards import dataset_card, model_card
+from evaluation.cards import model_card
 from evaluation.clean_subset import score_clean_subset
 from evaluation.comparison import compare
 from evaluation.config import EvaluationConfig, ReleaseConfig
@@ -230,11 +230,3 @@ def test_the_model_card_parses_where_it_will_be_read() -> None:
     assert data.license == "other"
     values = {result.metric_type: result.metric_value for result in data.eval_results}
     assert values["exact_match"] == pytest.approx(0.8667)
-
-
-def test_the_dataset_card_counts_rows_origins_and_licences() -> None:
-    card = dataset_card(full_inputs(), licenses={"MIT": 5000, "not stated": 102}, origins={"synthetic": 5102})
-    front = front_matter(card)
-    assert front["size_categories"] == ["1K<n<10K"]
-    assert front["tags"] == ["tunewright", "synthetic"]
-    assert "| not stated | 102 |" in card

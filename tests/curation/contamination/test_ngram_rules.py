@@ -84,7 +84,9 @@ def test_templates_that_many_rows_share_are_no_evidence() -> None:
 
 def test_one_shared_slot_of_a_template_is_not_enough() -> None:
     """All runs around one rare word overlap: they are one piece of evidence, not several."""
-    template = "Every single day a shop sells {} green apples to people who pay {} dollars for a bag of them and throws {} bad ones away"
+    template = (
+        "Every single day a shop sells {} green apples to people who pay {} dollars a bag of them and throws {} bad ones away"
+    )
     rows = [example(f"t/{n}", template.format(100 + n, 200 + n, 300 + n)) for n in range(40)]
     items = [item("bench/t", template.format(105, 999, 998))]
     assert rows_found(rows, items) == set()

@@ -7,16 +7,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.curate.config import CurateConfig
+from curation.curate.settings import CurateSettings
+from curation.curate.split import split_of
+from curation.curate.stage import Curated
+from curation.curate.stage import curate as curate_rows
+from curation.duplicates.config import DuplicateConfig
 from curation.errors import ConfigError
-from curation.filters.config import CurateConfig
-from curation.filters.curate import Curated, curate
-from curation.filters.split import split_of
+from curation.filters.rule_config import RuleConfig
 from curation.records import Example, Message, Origin, PreferencePair, Provenance
+from curation.terms.config import TermsConfig
 
-CONFIG = CurateConfig()
+CONFIG = CurateConfig(duplicates=DuplicateConfig(near_threshold=0.9))
 TRAIN = next(f"g{n}" for n in range(100) if split_of(f"g{n}", CONFIG) == "train")
 EVAL = next(f"g{n}" for n in range(100) if split_of(f"g{n}", CONFIG) == "eval")
 LONG = "Please tell me how I can turn every text of a column into capital letters"
+
+
+def curate(examples: list, pairs: list, config: CurateConfig, unpaired: list | None = None) -> Curated:
+    settings = CurateSettings(curate=config, terms=TermsConfig(action="warn"))
+    return curate_rows(examples, pairs, unpaired or [], settings, version="test")
+
+
+def replace_rules(**rules: int) -> CurateConfig:
+    return dataclasses.replace(CONFIG, rules=RuleConfig(**rules))
 
 
 def _example(key: str, prompt: str, answer: str, group: str = TRAIN, origin: Origin = "synthetic", system: str = "") -> Example:
@@ -48,7 +62,7 @@ def test_texts_are_normalised_and_the_split_is_set() -> None:
 
 
 def test_lengths_are_checked() -> None:
-    config = CurateConfig(min_prompt_chars=3, max_prompt_chars=20, min_answer_chars=1, max_answer_chars=5)
+    config = replace_rules(min_prompt_chars=3, max_prompt_chars=20, min_answer_chars=1, max_answer_chars=5)
     rows = [
         _example("short", "hm", "x", system="a long system message"[:10]),
         _example("long", "y" * 21, "x"),
@@ -163,7 +177,7 @@ ROWS = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_nothing_vanishes_nothing_repeats_and_order_does_not_matter(rows: list, shuffle: random.Random) -> None:
-    config = CurateConfig(near_duplicate_threshold=0.6)
+    config = CurateConfig(duplicates=DuplicateConfig(near_threshold=0.6))
     examples = [
         _example(f"k{number}", prompt, answer, group, "human" if human else "synthetic")
         for number, (prompt, answer, group, human) in enumerate(rows)
@@ -181,27 +195,15 @@ def test_nothing_vanishes_nothing_repeats_and_order_does_not_matter(rows: list, 
     assert curate(examples, pairs, config) == curated
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"near_duplicate_threshold": 0.2},
-        {"eval_share": 0.0},
-        {"eval_share": 0.6},
-        {"min_prompt_chars": 9, "max_prompt_chars": 8},
-    ],
-)
-def test_senseless_settings_are_refused(fields: dict) -> None:
-    with pytest.raises(ConfigError):
-        CurateConfig(**fields)
+@pytest.mark.parametrize("share", [0.0, 0.6])
+def test_senseless_settings_are_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match=f"received {share}"):
+        CurateConfig(eval_share=share)
 
 
 @pytest.mark.slow
-def test_twenty_thousand_rows_take_seconds() -> None:
-    import time
-
+def test_twenty_thousand_different_rows_stay() -> None:
     choose = random.Random(1)
     words = ["".join(choose.choices("abcdefghijklmnop", k=6)) for _ in range(3000)]
     rows = [_example(f"k{n}", "How do I " + " ".join(choose.choices(words, k=12)), "x", f"g{n}") for n in range(20_000)]
-    start = time.monotonic()
     assert len(curate(rows, [], CONFIG).examples) == 20_000
-    assert time.monotonic() - start < 30

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.filters.config import CurateConfig
-from curation.filters.split import split_documents, split_of
+from curation.curate.config import CurateConfig
+from curation.curate.split import split_documents, split_of
 from curation.records import Document
 
 

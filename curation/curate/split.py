@@ -6,11 +6,11 @@ split_of("to_uppercase", CurateConfig())    "train"
 from collections.abc import Iterable
 from typing import Literal, TypeVar
 
-from curation.filters.config import CurateConfig
+from curation.curate.config import CurateConfig
 from curation.ids import stable_fraction
-from curation.records import Document, Example, PreferencePair
+from curation.records import Document, Example, PreferencePair, UnpairedPreference
 
-R = TypeVar("R", Example, PreferencePair)
+R = TypeVar("R", Example, PreferencePair, UnpairedPreference)
 
 
 def split_of(group: str, config: CurateConfig) -> Literal["train", "eval"]:
