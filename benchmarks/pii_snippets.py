@@ -13,7 +13,10 @@ from dataclasses import dataclass
 
 ALNUM, HEX, UPPER = string.ascii_letters + string.digits, "0123456789abcdef", string.ascii_uppercase + "234567"
 URL_SAFE, BASE64 = ALNUM + "-_", ALNUM + "+/"
-WORDS = "river copper lantern orbit meadow falcon winter pencil harbor violet timber canyon ember puzzle saddle thunder".split()
+WORDS = [
+    *("river", "copper", "lantern", "orbit", "meadow", "falcon", "winter", "pencil", "harbor", "violet", "timber", "canyon"),
+    *("ember", "puzzle", "saddle", "thunder"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ class _Draw:
             lambda: self.one(WORDS)[:4] + self.chars(string.digits, 4) + self.one(WORDS).upper()[:4],
         ]
         return self.random.choice(shapes)()
+
+
+def _encode(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def _jwt(draw: _Draw) -> str:
@@ -102,11 +109,18 @@ NAMED: dict[str, tuple[Callable[[_Draw], str], list[str]]] = {
     ),
     "url_credentials": (
         lambda draw: draw.chars(ALNUM, 14),
-        ["postgresql://app:{}@db.acme.io:5432/main", "REDIS_URL=redis://default:{}@cache.acme.io:6379", "amqp://svc:{}@mq.acme.io"],
+        [
+            "postgresql://app:{}@db.acme.io:5432/main",
+            "REDIS_URL=redis://default:{}@cache.acme.io:6379",
+            "amqp://svc:{}@mq.acme.io",
+        ],
     ),
     "connection_string": (
         lambda draw: draw.password(),
-        ["Server=tcp:db.acme.io,1433;User ID=sa;Password={};Encrypt=True;", "host=db.acme.io dbname=x user=app password={} sslmode=on"],
+        [
+            "Server=tcp:db.acme.io,1433;User ID=sa;Password={};Encrypt=True;",
+            "host=db.acme.io dbname=x user=app password={} sslmode=on",
+        ],
     ),
     "hex_secret": (
         lambda draw: draw.chars(HEX, draw.random.choice([32, 40, 64])),
@@ -121,7 +135,7 @@ NEGATIVES: dict[str, Callable[[_Draw], str]] = {
     "git_sha": lambda draw: f"git checkout {draw.chars(HEX, 40)}  # was {draw.chars(HEX, 8)}",
     "sha256": lambda draw: f'sha256 = "{draw.chars(HEX, 64)}"',
     "uuid": lambda draw: f'request_id = "{uuid.UUID(int=draw.random.getrandbits(128), version=4)}"',
-    "base64_words": lambda draw: f'payload = "{base64.b64encode(" ".join(draw.random.choices(WORDS, k=6)).encode()).decode()}"',
+    "base64_words": lambda draw: f'payload = "{_encode(" ".join(draw.random.choices(WORDS, k=6)))}"',
     "integrity": lambda draw: f'<script src="/a.js" integrity="sha384-{draw.chars(BASE64, 64)}"></script>',
     "placeholder": lambda draw: draw.one(
         [

@@ -55,7 +55,8 @@ def fit_edit(text: str, edit: Edit) -> Edit:
         end += 1
     outside = text[:start].rstrip()[-1:] in ("[", ",", ":") and text[end:].lstrip()[:1] in (",", "]", "}")
     if outside and _NUMBER.fullmatch(text, start, end):
-        return Edit(start, end, json.dumps(edit.replacement))
+        is_number = _NUMBER.fullmatch(edit.replacement) is not None and not edit.replacement.startswith("0")
+        return Edit(start, end, edit.replacement if is_number else json.dumps(edit.replacement))
     return edit
 
 

@@ -15,6 +15,7 @@ from curation.privacy.config import NerConfig
 from curation.privacy.finding import Finding, Recogniser
 
 _CHUNK, _SMALL_CHUNK = 50_000, 1200
+_SPACY_SCORE = 0.55
 _BREAK = re.compile(r"\n\s*\n|(?<=[.!?])\s|\n")
 
 
@@ -26,12 +27,12 @@ class SpacyRecogniser:
         self.pipeline = _load_spacy(config.model)
 
     def find(self, text: str) -> Iterable[Finding]:
-        """Return the entities whose labels are mapped, with score 0.85 (spaCy gives none)."""
+        """Return the entities whose labels are mapped, with a score below that of a clear pattern (spaCy gives none)."""
         for start, chunk in _chunks(text, _CHUNK):
             for item in self.pipeline(chunk).ents:
                 entity = self.config.labels.get(item.label_)
                 if entity is not None:
-                    yield Finding(entity, start + item.start_char, start + item.end_char, "ner:spacy", 0.85)
+                    yield Finding(entity, start + item.start_char, start + item.end_char, "ner:spacy", _SPACY_SCORE)
 
 
 class GlinerRecogniser:

@@ -34,7 +34,9 @@ _FLAG = re.compile(
 )
 _SCHEMES = ("bearer", "basic", "token")
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token)[ ]{1,2}([A-Za-z0-9_\-+/=.~]{16,2000})")
-_REFERENCE = re.compile(r"[A-Za-z_$][A-Za-z_]*(?:[.:\-/][A-Za-z_]+)*|\$\S*|%[a-z]\W?|%\w+%|%\(\S*|.*\(.*|.*\{.*\}.*|.*<.*>.*")
+_REFERENCE = re.compile(
+    r"[A-Za-z_$][A-Za-z_]*(?:[.:\-/][A-Za-z_]+)*|[a-z_]\w*(?:\.[A-Za-z_]\w*)+|\$\S*|%[a-z]\W?|%\w+%|%\(\S*|.*\(.*|.*\{.*\}.*|.*<.*>.*"
+)
 _NOT_SECRET_SUFFIX = re.compile(
     r"(?i)[_\-]?(?:ids?|names?|urls?|uri|path|file|types?|len|length|size|count|exp|expir\w*|field|label|header|prefix|hint|limit|param|arn|ref|regex|pattern|format|version|fingerprint|sha|hash|checksum|digest)$"
 )

@@ -111,6 +111,14 @@ def test_json_stays_json(arguments: str, expected: object) -> None:
     assert json.loads(kept.messages[-1].tool_calls[0].arguments) == expected
 
 
+def test_a_number_that_becomes_a_pseudonym_stays_a_number() -> None:
+    row = example("Send it", "Done", arguments='{"credit_card": 4539148803436467}')
+    [kept] = screen_rows([row], PSEUDONYMS).kept
+    number = json.loads(kept.messages[-1].tool_calls[0].arguments)["credit_card"]
+    assert isinstance(number, int)
+    assert number != 4539148803436467
+
+
 def test_spans_in_json_point_into_the_text_as_written() -> None:
     arguments = '{"note": "\\u00e9\\n\\nann.lee@corp-mail.de"}'
     [finding] = screen_rows([example("Send it", "Done", arguments=arguments)], MASK).findings
