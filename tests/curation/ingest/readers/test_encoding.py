@@ -87,6 +87,12 @@ def test_clear_cases_are_detected_and_reported() -> None:
         assert "detected" in ingested.reports[0].describe()
 
 
+def test_the_most_plausible_encoding_is_not_taken_where_others_are_nearly_as_plausible() -> None:
+    text = "\u041f\u0440\u0438\u0432\u0435\u0442, \u043c\u0438\u0440. " * 20  # Thai, if the best guess were taken
+    (rejection,) = read("a.txt", text.encode("koi8-r")).rejections
+    assert "koi8_r" in rejection.detail
+
+
 def _fits(text: str, encoding: str) -> bool:
     try:
         return text.encode(encoding).decode(encoding) == text
