@@ -68,6 +68,11 @@ def _curated(recipe: Recipe, store: Store) -> tuple[list[Example], list[Preferen
     )
 
 
+def _required(recipe: Recipe, store: Store) -> frozenset[str]:
+    """Return the keys of rows that a quality suite sends to review whatever the policy says."""
+    return frozenset(store.snapshot(recipe.asset("curated_examples")).values.get("review_keys", {}))
+
+
 def _review_queue(recipe: Recipe) -> dg.AssetsDefinition:
     arguments = describe(
         recipe,
@@ -98,7 +103,8 @@ def _review_queue(recipe: Recipe) -> dg.AssetsDefinition:
 
 def _items(recipe: Recipe, store: Store) -> Outputs:
     examples, pairs = _curated(recipe, store)
-    return Outputs(tables={"items": (ReviewItem, build_items(examples, pairs, _evidence(recipe, store), recipe.review))})
+    items = build_items(examples, pairs, _evidence(recipe, store), recipe.review, _required(recipe, store))
+    return Outputs(tables={"items": (ReviewItem, items)})
 
 
 def _sync(recipe: Recipe, home: Home, run: StageRun) -> Counts:
@@ -153,7 +159,13 @@ def _verified_examples(recipe: Recipe) -> dg.AssetsDefinition:
 def _verify(recipe: Recipe, home: Home) -> Outputs:
     examples, pairs = _curated(recipe, home.store())
     with open_queue(home, recipe.name) as queue:
-        verified = apply_verdicts(examples, pairs, verdicts=queue.current_verdicts(recipe.review.accept), config=recipe.review)
+        verified = apply_verdicts(
+            examples,
+            pairs,
+            verdicts=queue.current_verdicts(recipe.review.accept),
+            config=recipe.review,
+            required=_required(recipe, home.store()),
+        )
     values = {
         "rows_in": len(examples) + len(pairs) + verified.num_added,
         "rows_out": len(verified.examples) + len(verified.pairs),
@@ -206,6 +218,7 @@ def pass_review_gate(recipe: Recipe, home: Home, stage: Stage) -> dict[str, Any]
             queue=queue,
             config=recipe.review,
             where=review_url(recipe, home),
+            required=_required(recipe, store),
         )
     return {
         "gate_policy": gate.policy,

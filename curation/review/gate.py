@@ -8,7 +8,7 @@ applied to the curated rows again, and every row of the data set has to be among
 is not passed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -49,6 +49,7 @@ def verify_gate(
     queue: ReviewQueue,
     config: ReviewConfig,
     where: str,
+    required: Collection[str] = (),
 ) -> GateEvidence:
     """Return the evidence that every row of a data set was accepted.
 
@@ -56,8 +57,8 @@ def verify_gate(
         ReviewGateError: naming the first bad row, if an item still waits, a row is not what was accepted, or the
             verdicts cannot be read or are not intact.
     """
-    verdicts, head = _read_verdicts(queue, config, where)
-    verified = apply_verdicts(curated_examples, curated_pairs, verdicts=verdicts, config=config)
+    verdicts, head = _read_verdicts(queue, config, where, required)
+    verified = apply_verdicts(curated_examples, curated_pairs, verdicts=verdicts, config=config, required=required)
     if verified.open_items:
         item, row = next(iter(verified.open_items.items()))
         num = len(verified.open_items)
@@ -77,8 +78,10 @@ def verify_gate(
     )
 
 
-def _read_verdicts(queue: ReviewQueue, config: ReviewConfig, where: str) -> tuple[dict[str, Verdict], str]:
-    if config.policy == "none":
+def _read_verdicts(
+    queue: ReviewQueue, config: ReviewConfig, where: str, required: Collection[str]
+) -> tuple[dict[str, Verdict], str]:
+    if config.policy == "none" and not required:
         return {}, ""
     try:
         verdicts, head = queue.audited_verdicts()

@@ -6,7 +6,7 @@ The key hashes kind, prompt, answer, alternative and rubric version, not the rec
 unchanged (new teacher revision, new split) keeps its verdict, and changed text needs a new one.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from curation.ids import content_hash, stable_fraction
 from curation.records import Document, Example, Message, PreferencePair, ReviewItem, SourceSpan, record_hash
@@ -42,14 +42,21 @@ def needs_verdict(key: str, config: ReviewConfig) -> bool:
 
 
 def build_items(
-    examples: Iterable[Example], pairs: Iterable[PreferencePair], evidence: Evidence, config: ReviewConfig
+    examples: Iterable[Example],
+    pairs: Iterable[PreferencePair],
+    evidence: Evidence,
+    config: ReviewConfig,
+    required: Collection[str] = (),
 ) -> list[ReviewItem]:
-    """Return the items that the policy wants reviewed, sorted by key; rows that show the same text share one item."""
+    """Return the items that the policy wants reviewed, sorted by key; rows that show the same text share one item.
+
+    `required` holds the keys of rows that need a verdict whatever the policy says (a quality suite sent them here).
+    """
     rows: dict[str, Example | PreferencePair] = {}
     given: list[Example | PreferencePair] = [*examples, *pairs]
     for row in given:
         key = item_key(row, config)
-        if needs_verdict(key, config) and (key not in rows or row.key < rows[key].key):
+        if (needs_verdict(key, config) or row.key in required) and (key not in rows or row.key < rows[key].key):
             rows[key] = row
     return [_build_item(key, row, evidence, config) for key, row in sorted(rows.items())]
 

@@ -7,7 +7,7 @@ Every row that goes in comes out once, kept (perhaps edited) or as a rejection; 
 add, so rows in + added = rows out + rejected.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from curation.records import Example, PreferencePair, Rejection, Verdict, reject
@@ -38,14 +38,16 @@ def apply_verdicts(
     *,
     verdicts: Mapping[str, Verdict],
     config: ReviewConfig,
+    required: Collection[str] = (),
 ) -> Verified:
     """Sort rows into kept and rejected by the verdicts that count (item key -> verdict).
 
-    A verdict on a row counts whether or not the policy asks for one, except under `none`, which reads no verdicts. A row
-    that needs one and has none is rejected as `awaiting_review`. A pair whose parent example was rejected or edited goes too.
+    A verdict on a row counts whether or not the policy asks for one, except under `none`, which reads no verdicts but on
+    rows that are `required` to have one (record keys). A row that needs one and has none is rejected as `awaiting_review`.
+    A pair whose parent example was rejected or edited goes too.
     """
-    counting = verdicts if config.policy != "none" else {}
-    out = _Sorter(counting, config)
+    counting = verdicts if config.policy != "none" or required else {}
+    out = _Sorter(counting, config, frozenset(required))
     for example in examples:
         out.add_example(example)
     for pair in pairs:
@@ -56,16 +58,17 @@ def apply_verdicts(
 class _Sorter:
     """Collects the outcome row by row; examples come before the pairs made from them."""
 
-    def __init__(self, verdicts: Mapping[str, Verdict], config: ReviewConfig) -> None:
+    def __init__(self, verdicts: Mapping[str, Verdict], config: ReviewConfig, required: frozenset[str]) -> None:
         self.verdicts = verdicts
         self.config = config
+        self.required = required
         self.verified = Verified()
         self.num_added = 0
         self._overruled: dict[str, Verdict] = {}
 
     def add_example(self, example: Example) -> None:
         key = item_key(example, self.config)
-        verdict = self._find(key)
+        verdict = self._find(key, example.key)
         match verdict.decision if verdict else "open":
             case "approve":
                 self.verified.examples.append(example)
@@ -77,14 +80,14 @@ class _Sorter:
                 self._reject(
                     example, "rejected_by_reviewer", f"{_by(verdict)} rejected it: {verdict.reason or 'no reason given'}."
                 )
-            case _ if needs_verdict(key, self.config):
+            case _ if self._is_needed(key, example.key):
                 self._wait(key, example)
             case _:
                 self.verified.examples.append(example)
 
     def add_pair(self, pair: PreferencePair) -> None:
         key = item_key(pair, self.config)
-        verdict = self._find(key)
+        verdict = self._find(key, pair.key)
         parent = next((name for name in pair.provenance.parents if name in self._overruled), None)
         match verdict.decision if verdict else "open":
             case _ if parent is not None:
@@ -96,14 +99,19 @@ class _Sorter:
                 self.verified.pairs.append(_swapped(pair))
             case "tie" | "both_bad" if verdict:
                 self._reject(pair, "rejected_by_reviewer", f"{_by(verdict)} called it {verdict.decision.replace('_', ' ')}.")
-            case _ if needs_verdict(key, self.config):
+            case _ if self._is_needed(key, pair.key):
                 self._wait(key, pair)
             case _:
                 self.verified.pairs.append(pair)
 
-    def _find(self, key: str) -> Verdict | None:
+    def _is_needed(self, key: str, record_key: str) -> bool:
+        return needs_verdict(key, self.config) or record_key in self.required
+
+    def _find(self, key: str, record_key: str) -> Verdict | None:
+        if self.config.policy == "none" and record_key not in self.required:
+            return None
         verdict = self.verdicts.get(key)
-        if verdict is not None and needs_verdict(key, self.config):
+        if verdict is not None and self._is_needed(key, record_key):
             self.verified.decided_by[key] = verdict.reviewer_kind
         return verdict
 

@@ -174,3 +174,25 @@ def test_100_000_rows_take_less_than_10_seconds(queue: ReviewQueue, make_example
     start = time.process_time()
     assert check(queue, rows, dataset, LENIENT).num_automatic == 100_000
     assert time.process_time() - start < 10
+
+
+def test_a_row_that_a_suite_sends_to_review_waits_even_without_a_policy(queue: ReviewQueue, rows: list[Example]) -> None:
+    config = ReviewConfig(policy="none")
+    key = rows[0].key
+    queue.sync_items(build_items(rows, [], lambda _: "passage", config, {key}), config)
+    arguments = {"curated_pairs": [], "queue": queue, "config": config, "where": "here"}
+    with pytest.raises(ReviewGateError, match="1 item awaits a verdict"):
+        verify_gate(curated_examples=rows, dataset_rows=rows[1:], required={key}, **arguments)  # type: ignore[arg-type]
+    assert check(queue, rows, rows, config).num_required == 0
+    queue.submit(item_key(rows[0], config), "approve", "Ada")
+    evidence = verify_gate(curated_examples=rows, dataset_rows=rows, required={key}, **arguments)  # type: ignore[arg-type]
+    assert (evidence.num_required, evidence.num_human) == (1, 1)
+
+
+def test_repeated_rows_of_a_mix_pass_and_changed_ones_do_not(queue: ReviewQueue, rows: list[Example]) -> None:
+    config = ReviewConfig(policy="none")
+    repeated = dataclasses.replace(rows[0], key=f"{rows[0].key}@2")
+    assert check(queue, rows, [*rows, repeated], config).num_rows == 5
+    forged = dataclasses.replace(repeated, messages=rows[1].messages)
+    with pytest.raises(ReviewGateError, match="@2"):
+        check(queue, rows, [forged], config)
