@@ -2,8 +2,8 @@
 
     list(passages_of(3, document))      [Passage(row=3, field="document", text="How many tulips ..."), ...]
 
-A chat gives its prompt, and each user message of a longer one. A document gives its paragraphs; a long paragraph is read through windows
-that begin and end with a sentence, since a window that cuts a question in two, or buries it, has another embedding.
+A chat gives its prompt, and each user message of a longer one. A document gives its paragraphs; a long paragraph is read
+through windows that begin and end with a sentence, since one that cuts a question in two, or buries it, has another embedding.
 """
 
 import re
@@ -14,6 +14,8 @@ from curation.contamination.items import Field, Row, texts_of
 from curation.records import Document
 
 MIN_WORDS = 4
+PARAGRAPH_WORDS = 80
+"""A paragraph of at most so many words is one passage."""
 WINDOW_WORDS = 50
 STEP_WORDS = 20
 """A window begins at the first sentence that lies so many words behind the beginning of the one before."""
@@ -51,19 +53,28 @@ def is_long_enough(text: str) -> bool:
 
 def _windows(text: str) -> Iterator[str]:
     for paragraph in _PARAGRAPH.split(text):
-        sentences = [sentence.split() for sentence in _SENTENCE_END.split(paragraph) if sentence.strip()]
-        pieces = [words[start : start + WINDOW_WORDS] for words in sentences for start in range(0, len(words), WINDOW_WORDS)]
-        begin, since = 0, STEP_WORDS
-        while begin < len(pieces):
-            if since >= STEP_WORDS:
-                window, end = _window_from(pieces, begin)
-                if len(window) >= MIN_WORDS:
-                    yield " ".join(window)
-                if end == len(pieces):
-                    break
-                since = 0
-            since += len(pieces[begin])
-            begin += 1
+        words = paragraph.split()
+        if len(words) <= PARAGRAPH_WORDS:
+            if len(words) >= MIN_WORDS:
+                yield " ".join(words)
+            continue
+        yield from _windows_of_paragraph(paragraph)
+
+
+def _windows_of_paragraph(paragraph: str) -> Iterator[str]:
+    sentences = [sentence.split() for sentence in _SENTENCE_END.split(paragraph) if sentence.strip()]
+    pieces = [words[start : start + WINDOW_WORDS] for words in sentences for start in range(0, len(words), WINDOW_WORDS)]
+    begin, since = 0, STEP_WORDS
+    while begin < len(pieces):
+        if since >= STEP_WORDS:
+            window, end = _window_from(pieces, begin)
+            if len(window) >= MIN_WORDS:
+                yield " ".join(window)
+            if end == len(pieces):
+                break
+            since = 0
+        since += len(pieces[begin])
+        begin += 1
 
 
 def _window_from(pieces: list[list[str]], begin: int) -> tuple[list[str], int]:
