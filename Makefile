@@ -50,6 +50,10 @@ format: $(VENV)/dev
 
 bench: $(VENV)/dev
 	@$(BIN)/python -m benchmarks.foundation --quick
+	@$(BIN)/python -m benchmarks.near_duplicates --quick
+	@$(BIN)/python -m benchmarks.contamination --quick
+	@$(BIN)/python -m benchmarks.pii --quick
+	@test -z "$$REALDATA_DIR" || $(BIN)/python -m benchmarks.curation_run --quick
 
 # After a change of versions in pyproject.toml: resolve anew in a fresh environment and write both locks.
 lock:
