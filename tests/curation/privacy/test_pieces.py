@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,16 @@ def test_pieces_cover_the_text_overlap_and_cut_no_word(text: str, cut: int) -> N
         assert text[end].isspace()
         assert text[after].isspace()
     assert sum(end - start for start, end in pieces) <= 2 * len(text) + SIZE + OVERLAP
+
+
+@pytest.mark.parametrize("value", [value for value in VALUES if value != KEY])
+def test_what_is_private_is_found_across_the_border_of_two_pieces(value: str) -> None:
+    border = next(pieces_of(FILLER * 120))[1]
+    for back in range(len(value) + 2):
+        start = border - back
+        text = f"{'x ' * (start // 2)}{'x' * (start % 2)} {value}; {FILLER * 60}"
+        findings = find_findings(text, PrivacyConfig())
+        assert [text[item.start : item.end] for item in findings] == [value]
 
 
 @settings(max_examples=150, deadline=None)

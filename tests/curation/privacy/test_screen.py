@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from curation.privacy.config import PrivacyConfig
 from curation.privacy.finding import Finding
-from curation.privacy.screen import screen_documents, screen_rows
+from curation.privacy.screen import Screener, screen_documents, screen_rows
 from curation.records import (
     Document,
     Example,
@@ -152,6 +152,11 @@ def test_kept_entities_are_reported_and_stay() -> None:
     screened = screen_rows([row], PrivacyConfig(entities={"EMAIL": "keep"}))
     assert screened.kept == (row,)
     assert [item.action for item in screened.findings] == ["keep"]
+
+
+def test_an_excerpt_masks_also_what_the_recipe_keeps() -> None:
+    config = PrivacyConfig(entities={"EMAIL": "keep"})
+    assert Screener(config).mask("Ask ann.lee@corp-mail.de now") == "Ask [EMAIL] now"
 
 
 def test_too_long_texts_are_rejected_without_an_excerpt() -> None:

@@ -47,6 +47,11 @@ def test_tokens_are_found_whole(name: str, frame: str) -> None:
     assert found(frame.format(TOKENS[name])) == [TOKENS[name]]
 
 
+@pytest.mark.parametrize("token", [TOKENS["aws"] + "Q7XZ", TOKENS["google"] + "_more1", TOKENS["sendgrid"] + "Ab3-9"])
+def test_a_token_that_goes_on_is_masked_to_its_end(token: str) -> None:
+    assert found(f"use {token} here") == [token]
+
+
 @pytest.mark.parametrize(
     ("text", "secret"),
     [
