@@ -160,7 +160,7 @@ def test_state_of_a_refused_training_changes_with_what_is_upstream(filled: Toy) 
     assert before == stale(filled)
     change(filled, "toy/curated_examples", version="v2")
     verified = filled.home.store().snapshot("toy/verified_examples")
-    assets = ("review_queue", "verified_examples", "rejections", "dataset_audit", "dataset_card")
+    assets = ("review_queue", "verified_examples", "rejections", "quality_report", "dataset_audit", "dataset_card")
     for asset in (f"toy/{name}" for name in assets):
         inputs = filled.home.store().snapshot(asset).inputs | {"toy/curated_examples": "v2"}
         change(filled, asset, inputs=inputs)
