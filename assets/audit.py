@@ -8,7 +8,6 @@ refuses unless that was made from the present versions of the data sets by the p
 from typing import Any
 
 import dagster as dg
-from curation.contamination.benchmarks import read_benchmarks
 
 from assets.code_version import code_version
 from assets.curated import ROW_CLASSES, read_rows
@@ -16,6 +15,7 @@ from assets.declare import as_result, declared, describe
 from assets.recipe import Recipe
 from assets.stage import Outputs, StageRun, run_stage
 from curation.config import as_plain
+from curation.contamination.benchmarks import read_benchmarks
 from curation.curate.audit import GUARDS, Audit, audit_datasets
 from curation.embedding.choose import opened_embedder
 from curation.errors import AuditGateError

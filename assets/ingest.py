@@ -7,12 +7,12 @@ shard, and the list of shards as one more, so that a deletion is seen.
 from typing import Any
 
 import dagster as dg
-from curation.contamination.benchmarks import read_benchmarks
 
 from assets.charts import escape, length_bins
 from assets.declare import as_result, declared, describe, rows_check, rows_result
 from assets.recipe import Recipe
 from assets.stage import Outputs, StageRun, run_stage
+from curation.contamination.benchmarks import read_benchmarks
 from curation.curate.intake import TABLES, TABLES_OF_ROLE, take_in
 from curation.errors import UnknownShardError
 from curation.home import Home
