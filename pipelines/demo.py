@@ -21,7 +21,8 @@ from curation.home import Home
 from curation.store import Snapshot
 from pipelines.runner import RunTally
 
-DATASETS = ("dapt_corpus", "sft_dataset", "preference_dataset", "eval_set")
+DATASETS = ("dapt_corpus", "preference_dataset", "eval_set")
+"""Besides the data sets that reject rows."""
 
 
 def summarise(recipe: Recipe, home: Home, tally: RunTally) -> dict[str, Any]:
@@ -82,11 +83,18 @@ def print_summary(recipe: Recipe, home: Home, summary: dict[str, Any], console: 
     example = _first_example(recipe, home)
     for what, where in (
         ("HTML report", report_path(recipe, home)),
+        ("data card", _page(recipe, home, "dataset_card", "card")),
+        ("quality of the data", _page(recipe, home, "quality_report", "report")),
         ("Dagster UI and review page", "make dev   (http://127.0.0.1:3000 and " + review_url(recipe, home) + ")"),
         ("one row, back to its source", f"tunewright trace '{example}'"),
         ("the summary as JSON", home.path / "demo-summary.json"),
     ):
         console.print(f"  {what:<28} {where}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _page(recipe: Recipe, home: Home, asset: str, folder: str) -> Path | None:
+    found = home.store().find_snapshot(recipe.asset(asset))
+    return home.store().get_folder(found.folders[folder]) / "index.html" if found else None
 
 
 def _rows(recipe: Recipe, home: Home) -> dict[str, Any]:
@@ -96,6 +104,8 @@ def _rows(recipe: Recipe, home: Home) -> dict[str, Any]:
         found = _snapshots(recipe, home, name)
         for item in found:
             for table, reference in item.tables.items():
+                if table == "row_checks":
+                    continue
                 label = name if len(item.tables) == 1 or table in (name, "examples") else f"{name}.{table}"
                 rows[label] = rows.get(label, 0) + reference.num_rows
     rows["review"] = dataclasses.asdict(review_counts(recipe, home))

@@ -129,5 +129,5 @@ def _judge_collapse(report: CollapseReport) -> Judgement:
     alarms = report.alarms
     told = " ".join(f"{finding.slice}: {finding.detail}" for finding in alarms[:5])
     more = f" There are {len(alarms) - 5} more." if len(alarms) > 5 else ""
-    fine = "There is enough real data, and what models wrote is as varied as it."
+    fine = "Every slice is within the limits for real data, generation depth and diversity."
     return Judgement(passed=report.status != "fail", is_warning=report.status == "warn", detail=f"{told}{more}" or fine)
