@@ -44,7 +44,7 @@ def test_an_unreadable_row_is_a_rejection_and_the_good_rows_are_kept(tmp_path: P
     path = project.folder / "questions.jsonl"
     path.write_text(path.read_text() + "{not json\n")
     _, output = project.call("run", str(project.recipe), HF_HUB_OFFLINE="1")
-    assert "demonstrations       done: examples 8, rejections 1" in output
+    assert "demonstrations       done: examples 8, pairs 0, rejections 1" in output
 
 
 def test_an_empty_source_is_refused_by_name(tmp_path: Path) -> None:

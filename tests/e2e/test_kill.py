@@ -33,7 +33,8 @@ def test_killed_while_generating_pays_for_no_reply_twice(tmp_path: Path) -> None
     config = {"kind": "openai", "model": "m", "base_url": teacher.url, "concurrency": 2, "api_key_env": "NO_KEY"}
     project = make_project(tmp_path, teacher=config, training=TRAINING)
     project.change_recipe(
-        generate={"routing": {"routes": {"boats": ["boats:*"], "bread": ["bread:*"]}, "questions_per_document": 2}}
+        terms={"action": "warn"},  # nobody knows the terms of this teacher
+        generate={"routing": {"routes": {"boats": ["boats:*"], "bread": ["bread:*"]}, "questions_per_document": 2}},
     )
     try:
         process = project.start("run", str(project.recipe))

