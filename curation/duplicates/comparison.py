@@ -36,11 +36,6 @@ def answer_key(answer: str) -> str:
     return " ".join(answer.split())
 
 
-def prompt_of(row: Row) -> tuple[Message, ...]:
-    """Return the messages that the model is given."""
-    return row.prompt
-
-
 def comparison_text(row: Row) -> str:
     """Return the text by which near and semantic copies of a row are found: its prompt without system messages."""
     return "\n".join(message.content for message in row.prompt if message.role != "system")
