@@ -106,12 +106,7 @@ def _card_inputs(recipe: Recipe, store: Store, inputs: dict[str, Snapshot]) -> C
         collapse=audit.values["collapse"],
         licenses=recipe.curate_settings().licenses,
         terms=recipe.terms,
-        roots={
-            item.asset.rpartition("/")[2]: table.root
-            for item in sets
-            for name, table in item.tables.items()
-            if name in ROW_CLASSES
-        },
+        roots=_roots(sets),
         source_versions=_source_versions(recipe, store),
     )
 

@@ -9,13 +9,23 @@ import dagster as dg
 
 from assets.charts import bar_chart, escape, most_frequent
 from assets.stage import StageRun
-from curation.records import Document, Example, PreferencePair, Rejection, ReviewItem, UnpairedPreference
+from curation.records import ContaminationPair, Document, Example, PreferencePair, Rejection, ReviewItem, UnpairedPreference
 from curation.store import NOT_IN_VERSION, Store
 from evaluation.records import EvalAnswer, Score
 
 RECORDS: dict[str, type] = {
     cls.__name__: cls
-    for cls in (Document, Example, PreferencePair, UnpairedPreference, Rejection, ReviewItem, EvalAnswer, Score)
+    for cls in (
+        Document,
+        Example,
+        PreferencePair,
+        UnpairedPreference,
+        Rejection,
+        ReviewItem,
+        ContaminationPair,
+        EvalAnswer,
+        Score,
+    )
 }
 SAMPLE_ROWS = 5
 CELL_CHARS = 160
