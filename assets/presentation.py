@@ -13,20 +13,8 @@ from curation.records import ContaminationPair, Document, Example, PreferencePai
 from curation.store import NOT_IN_VERSION, Store
 from evaluation.records import EvalAnswer, Score
 
-RECORDS: dict[str, type] = {
-    cls.__name__: cls
-    for cls in (
-        Document,
-        Example,
-        PreferencePair,
-        UnpairedPreference,
-        Rejection,
-        ReviewItem,
-        ContaminationPair,
-        EvalAnswer,
-        Score,
-    )
-}
+_ROWS = (Document, Example, PreferencePair, UnpairedPreference, Rejection, ReviewItem, ContaminationPair, EvalAnswer, Score)
+RECORDS: dict[str, type] = {cls.__name__: cls for cls in _ROWS}
 SAMPLE_ROWS = 5
 CELL_CHARS = 160
 MAX_REJECTED_SAMPLES = 12
