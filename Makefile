@@ -32,10 +32,10 @@ dev: $(VENV)/runtime
 	@exec $(BIN)/tunewright dev
 
 test: $(VENV)/dev
-	@$(BIN)/python -m pytest --quiet -n 2
+	@$(BIN)/python -m pytest --quiet -n 2 --dist loadfile
 
 test-all: $(VENV)/dev
-	@$(BIN)/python -m pytest --quiet -n 2
+	@$(BIN)/python -m pytest --quiet -n 2 --dist loadfile
 	@$(BIN)/python -m pytest --quiet -m "slow or browser or postgres or realdata"
 
 lint: $(VENV)/dev

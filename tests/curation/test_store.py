@@ -38,6 +38,7 @@ def test_rows_come_back_and_the_root_ignores_their_order(tmp_path: Path) -> None
     assert store.write_table(Example, rows[1:]).root != table.root
 
 
+@pytest.mark.slow
 def test_editing_one_of_twenty_thousand_rows_writes_one_shard(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     rows = [_example(number) for number in range(20_000)]
@@ -144,6 +145,7 @@ print(Store(sys.argv[1]).write_table(Example, [row(number) for number in range(1
 """
 
 
+@pytest.mark.slow
 def test_a_writer_killed_at_any_moment_leaves_nothing_half_written(tmp_path: Path) -> None:
     """The moments are the calls of fsync: for the shard, the manifest, and the folder of each."""
     for moment in range(1, 6):

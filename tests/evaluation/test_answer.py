@@ -70,6 +70,7 @@ def test_every_comparator_answers_the_same_items(make_spec: Callable[..., Answer
     assert read_result(spec.work_folder).num_generated == 21
 
 
+@pytest.mark.slow
 def test_batches_do_not_change_answers(
     make_spec: Callable[..., AnswerSpec], models: dict[str, ModelFolder], tmp_path: Path
 ) -> None:
@@ -95,6 +96,7 @@ def test_a_second_run_generates_nothing_and_a_new_item_one_answer_a_model(
     assert read_result(spec.work_folder).num_generated == 3
 
 
+@pytest.mark.slow
 def test_another_model_hash_is_asked_anew(make_spec: Callable[..., AnswerSpec], models: dict[str, ModelFolder]) -> None:
     assert run(make_spec(models)) == 0
     retrained = {**models, "candidate": ModelFolder(path=models["candidate"].path, model_hash="c" * 32)}

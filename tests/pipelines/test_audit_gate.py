@@ -33,6 +33,7 @@ def audited(toy: Toy) -> Toy:
     return toy
 
 
+@pytest.mark.slow
 def test_an_audit_of_the_present_data_sets_opens_the_gate(audited: Toy) -> None:
     pass_audit_gate(audited.recipe, audited.home)
 

@@ -11,7 +11,7 @@ import pytest
 from pipelines.automation import rebuild_when_changed
 from tests.pipelines.dagster_noise import dagster_noise
 
-pytestmark = dagster_noise
+pytestmark = [dagster_noise, pytest.mark.slow]
 
 SHARDS = dg.DynamicPartitionsDefinition(name="toy_shards")
 VERSION_TAG = "dagster/data_version"

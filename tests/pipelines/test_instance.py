@@ -78,6 +78,7 @@ def tags_of_a_dead_process() -> dict[str, str]:
     return {PROCESS_TAG: done.stdout.strip()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
 def test_run_of_a_dead_process_is_failed(instance: dg.DagsterInstance, status: dg.DagsterRunStatus) -> None:
     dead = start_run(instance, tags_of_a_dead_process(), status)

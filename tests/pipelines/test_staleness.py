@@ -18,7 +18,7 @@ from pipelines.staleness import Target, find_stale
 from tests.pipelines.conftest import Toy
 from tests.pipelines.dagster_noise import dagster_noise
 
-pytestmark = dagster_noise
+pytestmark = [dagster_noise, pytest.mark.slow]
 SHARDED = ["toy/documents", "toy/demonstrations", "toy/candidates"]
 
 

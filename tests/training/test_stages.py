@@ -175,6 +175,7 @@ def test_our_loss_is_that_of_the_model(bench: Bench, tokenizer: Any) -> None:
     assert answer_loss(model, inputs).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_a_stopped_run_goes_on_to_the_same_model(bench: Bench, method: Any) -> None:
     config = sft(method=method, lora=LoraConfig(rank=2, dropout=0.1), checkpoint_every_steps=4)

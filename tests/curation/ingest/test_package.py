@@ -175,6 +175,7 @@ def test_shards_cut_polars_without_overlap() -> None:
     assert {document.key for document in whole.documents} == set(keys)
 
 
+@pytest.mark.slow
 def test_two_processes_read_the_same_documents() -> None:
     program = (
         "from curation.ingest.sources import *; from curation.ingest.config import SourceConfig; import json;"

@@ -37,6 +37,7 @@ def _tokens(rows: list[Example] | tuple[Example, ...]) -> int:
     return sum(map(estimate_tokens, rows))
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     weights=st.lists(st.floats(0.2, 5), min_size=2, max_size=4),
@@ -80,6 +81,7 @@ def test_the_order_of_the_rows_does_not_matter(chance: random.Random, seed: int,
     assert mix_rows(rows, config, replay) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.integers(50, 20_000), st.floats(0, 0.4), st.booleans(), st.booleans())
 def test_the_budget_is_never_exceeded_and_nearly_used(most: int, share: float, weighted: bool, by_rows: bool) -> None:
