@@ -22,7 +22,8 @@ from curation.mix.config import MixConfig, SelectionConfig
 from curation.privacy.config import PrivacyConfig
 from curation.quality.config import QualityConfig
 from curation.review.config import ReviewConfig
-from curation.synthesis.config import GenerateConfig, TeacherConfig
+from curation.synthesis.config import GenerateConfig
+from curation.synthesis.teacher_config import TeacherConfig
 from curation.terms.config import TermsConfig
 from evaluation.config import EvaluationConfig, ReleaseConfig
 from training.config import Stage, TrainingConfig

@@ -19,7 +19,7 @@ from curation.errors import RequestRefusedError
 from curation.ids import canonical_json, stable_bucket, stable_fraction
 from curation.synthesis.passages import Sentence, read_sentences
 from curation.synthesis.phrasing import add_context, as_verb, describe_owner, phrase
-from curation.synthesis.prompts import ReadPrompt, read_prompt
+from curation.synthesis.prompts.grounded import ReadPrompt, read_prompt
 
 REVISION = "1"
 """Version of the rules; raise it when they change, so that stored replies are not taken for new ones."""

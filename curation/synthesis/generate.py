@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from curation.chat_model import ChatModel, ChatRequest
 from curation.ids import canonical_json
 from curation.records import Document, Example, Message, PreferencePair, Provenance, Rejection, SourceSpan, record_hash
-from curation.synthesis.config import GenerateConfig, TeacherConfig
+from curation.synthesis.config import GenerateConfig
 from curation.synthesis.engine import CallReport, Completion, Progress, complete_all, report_calls
 from curation.synthesis.ledger import RequestLedger
 from curation.synthesis.pairs import PlannedPair, build_pair, plan_pairs, wrong_answer
@@ -28,8 +28,10 @@ from curation.synthesis.parse import (
     parse_questions,
     read_entries,
 )
-from curation.synthesis.prompts import Prompt, render_grounded_qa, render_routing, render_ungrounded
+from curation.synthesis.prompts.grounded import render_grounded_qa, render_routing, render_ungrounded
+from curation.synthesis.prompts.template import Prompt
 from curation.synthesis.routes import answer_of, route_of
+from curation.synthesis.teacher_config import TeacherConfig
 from curation.synthesis.teachers import sampling_parameters
 
 STAGE = "candidates"

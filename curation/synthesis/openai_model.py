@@ -21,7 +21,7 @@ from curation.chat_model import ChatReply, ChatRequest, request_id
 from curation.chat_turns import as_turn
 from curation.errors import RequestRefusedError, TeacherBusyError, TeacherKeyMissingError, TeacherRefusedError
 from curation.ids import canonical_json
-from curation.synthesis.config import TeacherConfig
+from curation.synthesis.teacher_config import TeacherConfig
 
 MAX_REPLY_BYTES = 8_000_000
 _TEMPORARY_STATUS = frozenset({408, 409, 425, 429})

@@ -20,7 +20,7 @@ import jsonschema
 
 from curation.chat_model import ChatReply
 from curation.records import Document
-from curation.synthesis.prompts import Template
+from curation.synthesis.prompts.template import Template
 
 MAX_REPLY_CHARS = 1_000_000
 MAX_ENTRIES = 200
@@ -181,6 +181,7 @@ _VALIDATORS: dict[str, Any] = {}
 def _entry_validator(template: Template) -> Any:
     """Return the validator of one entry of a template's list, built once."""
     if template.template_hash not in _VALIDATORS:
+        assert template.schema is not None
         schema = template.schema["properties"]["questions"]["items"]
         _VALIDATORS[template.template_hash] = jsonschema.Draft202012Validator(schema)
     return _VALIDATORS[template.template_hash]

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from curation.chat_model import ChatModel
-from curation.synthesis.config import TeacherConfig
 from curation.synthesis.extractive import ExtractiveTeacher
 from curation.synthesis.openai_model import OpenAIChatModel
+from curation.synthesis.teacher_config import TeacherConfig
 
 
 def build_teacher(config: TeacherConfig) -> ChatModel:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from curation.errors import ConfigError
-from curation.synthesis.config import GenerateConfig, GroundedQaConfig, PairsConfig, RoutingConfig, TeacherConfig
+from curation.synthesis.config import GenerateConfig, GroundedQaConfig, PairsConfig, RoutingConfig
+from curation.synthesis.teacher_config import TeacherConfig
 
 ROUTES = {"a": ("x.*",), "b": ("y.*",)}
 

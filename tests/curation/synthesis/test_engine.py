@@ -15,11 +15,11 @@ from curation.errors import (
     TeacherUnreachableError,
 )
 from curation.records import Message
-from curation.synthesis.config import TeacherConfig
 from curation.synthesis.engine import CallReport, Completion, Progress, complete_all, report_calls
 from curation.synthesis.extractive import ExtractiveTeacher
 from curation.synthesis.ledger import RequestLedger
 from curation.synthesis.openai_model import OpenAIChatModel
+from curation.synthesis.teacher_config import TeacherConfig
 from tests.curation.synthesis.fault_server import answer, chat, fault_server, hang, refuse
 
 

@@ -16,7 +16,14 @@ from curation.synthesis.extractive import ExtractiveTeacher
 from curation.synthesis.parse import parse_questions
 from curation.synthesis.passages import clean_markup, read_sentences
 from curation.synthesis.phrasing import as_verb, describe_owner, phrase
-from curation.synthesis.prompts import GROUNDED_QA, ROUTING, Prompt, render_grounded_qa, render_routing, render_ungrounded
+from curation.synthesis.prompts.grounded import (
+    GROUNDED_QA,
+    ROUTING,
+    Prompt,
+    render_grounded_qa,
+    render_routing,
+    render_ungrounded,
+)
 
 
 def ask(prompt: Prompt, seed: int = 0) -> dict[str, Any]:

@@ -16,12 +16,13 @@ from curation.chat_model import ChatModel, ChatReply, ChatRequest, ReplayChatMod
 from curation.errors import RequestRefusedError, TeacherBusyError
 from curation.ids import content_hash
 from curation.records import Document, Example, Message, PreferencePair, Provenance, record_hash
-from curation.synthesis import prompts
-from curation.synthesis.config import GenerateConfig, GroundedQaConfig, PairsConfig, RoutingConfig, TeacherConfig
+from curation.synthesis.config import GenerateConfig, GroundedQaConfig, PairsConfig, RoutingConfig
 from curation.synthesis.extractive import ExtractiveTeacher
 from curation.synthesis.generate import Generated, generate
 from curation.synthesis.ledger import RequestLedger
 from curation.synthesis.openai_model import OpenAIChatModel
+from curation.synthesis.prompts import grounded as prompts
+from curation.synthesis.teacher_config import TeacherConfig
 from curation.synthesis.teachers import build_teacher
 from curation.tables import from_arrow, to_arrow
 from tests.curation.synthesis.fault_server import answer, chat, fault_server, refuse
@@ -193,7 +194,8 @@ def test_what_determines_a_reply_is_asked_anew(
         assert ask(server.url) == 4
         assert ask(server.url) == 0
         if "prompt" in change:
-            monkeypatch.setattr(prompts, "_SYSTEM", "Be brief.")
+            brief = dataclasses.replace(prompts.GROUNDED_QA, system="Be brief.")
+            monkeypatch.setattr(prompts, "GROUNDED_QA", brief)
         settings = {} if "prompt" in change else {"base_url": other.url} if "base_url" in change else change
         assert ask(**({"url": server.url} | settings)) == 4
 

@@ -11,10 +11,10 @@ import pytest
 from curation.chat_model import ChatReply, ChatRequest
 from curation.errors import RequestRefusedError, TeacherBusyError, TeacherKeyMissingError, TeacherRefusedError
 from curation.records import Message
-from curation.synthesis.config import TeacherConfig
 from curation.synthesis.engine import complete_all
 from curation.synthesis.ledger import RequestLedger
 from curation.synthesis.openai_model import OpenAIChatModel, is_loopback
+from curation.synthesis.teacher_config import TeacherConfig
 from tests.curation.synthesis.fault_server import (
     Behaviour,
     answer,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from curation.chat_model import ChatReply
 from curation.records import Document
 from curation.synthesis.parse import ParsedReply, UnusableError, find_json, locate_quote, parse_questions
-from curation.synthesis.prompts import GROUNDED_QA, ROUTING
+from curation.synthesis.prompts.grounded import GROUNDED_QA, ROUTING
 
 QUOTE = "Turn the label into capital letters."
 GOOD = {"question": "How do I make a label louder?", "quote": QUOTE}

@@ -9,10 +9,17 @@ import pytest
 from hypothesis import strategies as st
 
 from curation.records import Document
-from curation.synthesis import prompts
-from curation.synthesis.prompts import Prompt, cut_passage, read_prompt, render_grounded_qa, render_routing, render_ungrounded
+from curation.synthesis.prompts import grounded as prompts
+from curation.synthesis.prompts.grounded import (
+    Prompt,
+    cut_passage,
+    read_prompt,
+    render_grounded_qa,
+    render_routing,
+    render_ungrounded,
+)
 
-GOLDEN = Path(__file__).parents[2] / "golden"
+GOLDEN = Path(__file__).parents[3] / "golden"
 
 
 def rendered(document: Document) -> dict[str, Prompt]:

@@ -1,22 +1,22 @@
-"""Every prompt that a teacher is given, and the schema of its reply.
+"""The prompts about one document, and the schemas of their replies.
 
     prompt = render_routing(document, num_questions=5)
     prompt.messages            (system, user)
-    prompt.template_id         "routing-1"
+    prompt.template.template_id         "routing-1"
 
 The document is untrusted: it stands between two lines that carry the hash of its text, which the text itself cannot hold,
 and the system message says that nothing between them is an instruction. The lines before it (`Task: ...`, `Questions: ...`)
 are all that the extractive teacher reads besides the document.
 """
 
-import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from curation.ids import content_hash, hash_text
+from curation.ids import hash_text
 from curation.records import Document, Message
+from curation.synthesis.prompts.template import STRING, Prompt, Template, object_schema, render
 
 PASSAGE_CHARS = 12_000
 """Longest document text in a prompt; the rest is cut at a line break. Quotes are looked up in the whole document."""
@@ -66,50 +66,27 @@ Write a wrong answer to each: fluent, of similar length and plausible to somebod
 about that question. Wrong answers are used to teach a model what to avoid.
 Reply with JSON, one entry for each question, in order: {{"answers": ["...", "..."]}}"""
 
-_STRING = {"type": "string"}
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": sorted(properties), "additionalProperties": False}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Template:
-    """A prompt with its reply schema. Raise the number in the id when the text changes; the hash changes by itself."""
-
-    template_id: str
-    text: str
-    schema: dict[str, Any]
-
-    @functools.cached_property
-    def template_hash(self) -> str:
-        """Hash of everything in the prompt but the data."""
-        return content_hash([self.template_id, _SYSTEM, self.text, self.schema])
-
 
 ROUTING = Template(
     template_id="routing-1",
+    system=_SYSTEM,
     text=_ROUTING,
-    schema=_object({"questions": {"type": "array", "items": _object({"question": _STRING, "quote": _STRING})}}),
+    schema=object_schema({"questions": {"type": "array", "items": object_schema({"question": STRING, "quote": STRING})}}),
 )
 GROUNDED_QA = Template(
     template_id="grounded_qa-1",
+    system=_SYSTEM,
     text=_GROUNDED_QA,
-    schema=_object(
-        {"questions": {"type": "array", "items": _object({"question": _STRING, "answer": _STRING, "quote": _STRING})}}
+    schema=object_schema(
+        {"questions": {"type": "array", "items": object_schema({"question": STRING, "answer": STRING, "quote": STRING})}}
     ),
 )
 UNGROUNDED = Template(
-    template_id="ungrounded-1", text=_UNGROUNDED, schema=_object({"answers": {"type": "array", "items": _STRING}})
+    template_id="ungrounded-1",
+    system=_SYSTEM,
+    text=_UNGROUNDED,
+    schema=object_schema({"answers": {"type": "array", "items": STRING}}),
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prompt:
-    """A rendered template."""
-
-    template: Template
-    messages: tuple[Message, ...]
 
 
 def render_routing(document: Document, *, num_questions: int) -> Prompt:
@@ -128,8 +105,7 @@ def render_ungrounded(document: Document, questions: Sequence[str]) -> Prompt:
 
 
 def _render(template: Template, document: Document, **fields: Any) -> Prompt:
-    text = template.text.format(document=delimit(document), **fields)
-    return Prompt(template=template, messages=(Message(role="system", content=_SYSTEM), Message(role="user", content=text)))
+    return render(template, document=delimit(document), **fields)
 
 
 def delimit(document: Document) -> str:
@@ -175,7 +151,7 @@ def read_prompt(messages: Sequence[Message]) -> ReadPrompt:
     content = messages[-1].content
     frame = _FRAME.match(content)
     if frame is None:
-        raise ValueError("the last message is no prompt of curation.synthesis.prompts")
+        raise ValueError("the last message is no prompt about a document")
     end = content.find(f'\n</document mark="{frame["mark"]}">', frame.end())
     if end < 0:
         raise ValueError("the document in the prompt has no end")
