@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 DIGEST_BYTES = 16
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical_json(value: Any) -> str:
@@ -20,7 +21,7 @@ def canonical_json(value: Any) -> str:
     Raises:
         ValueError: if a number is not finite, since it would not survive a round trip.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def hash_bytes(data: bytes) -> str:

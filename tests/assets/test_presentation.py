@@ -13,7 +13,7 @@ from markdown_it.token import Token
 from assets.presentation import displayable, loss_plot, markdown_table, metadata_of
 from assets.stage import Outputs, run_stage
 from curation.home import Home
-from curation.records import Rejection
+from curation.records import ContaminationPair, Rejection
 
 HOSTILE = [
     "a | b",
@@ -128,3 +128,14 @@ def test_loss_plot_falls_with_the_loss() -> None:
 
 def test_only_numbers_that_json_knows_are_shown_as_numbers() -> None:
     assert [displayable(value) for value in (1, 1.5, True, "x", math.nan, -math.inf)] == [1, 1.5, True, "x", "nan", "-inf"]
+
+
+def test_every_table_that_a_stage_writes_can_be_shown(home: Home) -> None:
+    pair = ContaminationPair(
+        key="1", record_key="a/<b>", item_key="gold/1", benchmark="eval_set", field="prompt", measure="ngram", score=0.8
+    )
+    made = Outputs(tables={"contamination_pairs": (ContaminationPair, [pair])})
+    run = run_stage(home, asset="demo/dataset_audit", inputs=[], code="1", make=lambda _: made)
+    shown = metadata_of(home.store(), run)
+    assert shown["num_contamination_pairs"] == 1
+    assert "gold/1" in shown["sample_contamination_pairs"].value
