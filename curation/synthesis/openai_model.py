@@ -55,16 +55,17 @@ class OpenAIChatModel:
 
     def complete(self, request: ChatRequest) -> ChatReply:
         """Answer one request; see `ChatModel.complete` for the errors."""
-        key = self._read_key()
+        key = self.read_key()
         while True:
-            sent = self._body(request)
+            sent = self.request_body(request)
             try:
                 return self._ask(sent, key)
             except _StatusError as error:
                 if not self._adapt(error, sent):
                     raise self._classify(error, request) from None
 
-    def _read_key(self) -> str:
+    def read_key(self) -> str:
+        """Return the key from the environment. Raises TeacherKeyMissingError, TeacherRefusedError."""
         key = os.environ.get(self._config.api_key_env, "").strip()
         if not key and self._needs_key:
             raise TeacherKeyMissingError(model=self.model, variable=self._config.api_key_env)
@@ -73,7 +74,8 @@ class OpenAIChatModel:
             raise TeacherRefusedError(endpoint=self.endpoint, request_id="(none sent)", reason=reason)
         return key
 
-    def _body(self, request: ChatRequest) -> dict[str, Any]:
+    def request_body(self, request: ChatRequest) -> dict[str, Any]:
+        """Return the JSON body of a request, live or as a line of a batch."""
         parameters = dict(request.parameters)
         limit = parameters.pop("max_tokens", None)
         body = {"model": self.model, "messages": [as_turn(message) for message in request.messages], **parameters}
@@ -111,7 +113,7 @@ class OpenAIChatModel:
             raise self._busy(_redact(f"no connection: {error.__cause__ or error}", key), has_contact=False) from None
         except (openai.OpenAIError, httpx2.HTTPError, UnicodeError) as error:
             raise self._busy(_redact(f"{type(error).__name__}: {error}", key)) from None
-        return self._read_reply(_redact(data.decode("utf-8", "replace"), key))
+        return self.read_reply(_redact(data.decode("utf-8", "replace"), key))
 
     def _send(self, body: dict[str, Any], key: str) -> bytes:
         """Return the body of the answer, read under a limit of bytes and of time."""
@@ -151,7 +153,8 @@ class OpenAIChatModel:
                 self._client.close()
                 self._client = None
 
-    def _read_reply(self, text: str) -> ChatReply:
+    def read_reply(self, text: str) -> ChatReply:
+        """Read the JSON text of a chat completion. Raises TeacherBusyError if it is none."""
         if not text.strip():
             raise self._busy("its reply is empty")
         try:
