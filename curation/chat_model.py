@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from curation.chat_turns import as_turn
 from curation.errors import TeacherRefusedError
 from curation.ids import content_hash
-from curation.records import Message
+from curation.records import Message, ToolCall
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +38,22 @@ class ChatReply:
 
     text: str
     finish_reason: str = "stop"
-    """`stop`, `length` (cut off at max_tokens), `content_filter`, or what the endpoint says."""
+    """`stop`, `length` (cut off at max_tokens), `content_filter`, `tool_calls`, or what the endpoint says."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
     raw: str = "{}"
     """The whole reply as canonical JSON."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What the reply calls; its text may then be empty."""
+    reasoning: str = ""
+    """What the model thought before it answered, where the endpoint shows it; never part of `text`."""
+    fingerprint: str = ""
+    """The endpoint's own name for the version of model and set-up that answered (`system_fingerprint`)."""
+    cached_prompt_tokens: int = 0
+    """Prompt tokens that the endpoint had in its cache, counted in `prompt_tokens` as well."""
+    reasoning_tokens: int = 0
+    """Tokens of the reasoning, counted in `completion_tokens` as well."""
 
 
 class ChatModel(Protocol):
