@@ -6,7 +6,8 @@
         ledger.totals(recipe="sdk_assistant").cost_usd
 
 A reply is committed before anyone uses it; errors are never stored; a stored reply never changes. Threads that put at the
-same time share one commit.
+same time share one commit. Replies of older and newer versions are read as well: what a reply lacks has its default, what
+this version does not know stays in the stored text.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,10 +26,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from curation.chat_model import ChatModel, ChatReply, ChatRequest, as_plain_request
 from curation.database import Database
 from curation.home import Home
-from curation.records import TeacherCall
+from curation.records import TeacherCall, ToolCall
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 IDS_PER_QUERY = 500
+CALLS_PER_PAGE = 200
+COST_DIGITS = 12
+"""Sums of money are exact to this many decimal places of a dollar: a token of the cheapest model costs more."""
 
 _calls = sa.Table(
     "teacher_calls",
@@ -39,6 +44,8 @@ _calls = sa.Table(
     *(sa.Column(name, sa.Text) for name in ("created_at", "recipe", "run_id")),
 )
 _CALL_COLUMNS = [_calls.c[field.name] for field in dataclasses.fields(TeacherCall)]
+_REPLY_FIELDS = tuple(field.name for field in dataclasses.fields(ChatReply))
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,7 +55,8 @@ class LedgerTotals:
     num_calls: int
     prompt_tokens: int
     completion_tokens: int
-    cost_usd: float
+    cost_usd: Decimal
+    """The exact sum of what each call cost."""
 
 
 class RequestLedger:
@@ -73,7 +81,7 @@ class RequestLedger:
 
     def get(self, key: str) -> TeacherCall | None:
         """Return a call by its request id, or None."""
-        return next(self._select(sa.select(*_CALL_COLUMNS).where(_calls.c.key == key)), None)
+        return next(iter(self._select(sa.select(*_CALL_COLUMNS).where(_calls.c.key == key))), None)
 
     def get_reply(self, key: str) -> ChatReply | None:
         """Return a stored reply by its request id, or None."""
@@ -86,7 +94,7 @@ class RequestLedger:
             for start in range(0, len(keys), IDS_PER_QUERY):
                 chunk = keys[start : start + IDS_PER_QUERY]
                 rows = connection.execute(sa.select(_calls.c.key, _calls.c.reply).where(_calls.c.key.in_(chunk)))
-                found.update((row.key, _load_reply(row.reply)) for row in rows)
+                found.update((row.key, load_reply(row.reply)) for row in rows)
         return found
 
     def put(self, key: str, model: ChatModel, request: ChatRequest, reply: ChatReply) -> ChatReply:
@@ -95,15 +103,20 @@ class RequestLedger:
         Raises:
             DatabaseError: if it cannot be committed; then nothing is stored.
         """
-        ticket = _Ticket(row=_as_row(key, model, request, reply) | self._payer, reply=reply)
+        return self.put_many([(key, model, request, reply)])[0]
+
+    def put_many(self, calls: Sequence[tuple[str, ChatModel, ChatRequest, ChatReply]]) -> list[ChatReply]:
+        """Store replies in one commit and return them once they are on disk, in order; see `put`."""
+        tickets = [_Ticket(row=_as_row(*call) | self._payer, reply=call[3]) for call in calls]
         with self._pending_lock:
-            self._pending.append(ticket)
+            self._pending.extend(tickets)
         with self._commit_lock:
-            if not ticket.is_done:
+            if not all(ticket.is_done for ticket in tickets):
                 self._commit_pending()
-        if ticket.error is not None:
-            raise ticket.error
-        return ticket.reply
+        for ticket in tickets:
+            if ticket.error is not None:
+                raise ticket.error
+        return [ticket.reply for ticket in tickets]
 
     def _commit_pending(self) -> None:
         with self._pending_lock:
@@ -118,25 +131,58 @@ class RequestLedger:
             ticket.reply = lost.get(ticket.row["key"], ticket.reply)
             ticket.is_done = True
 
+    def add_calls(self, calls: Sequence[TeacherCall], *, recipe: str = "", run_id: str = "") -> frozenset[str]:
+        """Store calls that were paid for elsewhere (a batch, another ledger) in one commit; return the ids that are new.
+
+        What is stored already stays as it is. Whoever calls answers for the ids being those of the requests.
+
+        Raises:
+            DatabaseError: if they cannot be committed; then none is stored.
+        """
+        rows = [_columns_of(call) | {"recipe": recipe, "run_id": run_id} for call in calls]
+        return self._database.write(lambda connection: _insert_new(connection, rows)) if rows else frozenset()
+
     def totals(self, *, recipe: str | None = None, run_id: str | None = None) -> LedgerTotals:
         """Add up what was paid: in all, for a recipe, or in one run."""
-        sums = [sa.func.coalesce(sa.func.sum(_calls.c[name]), 0) for name in ("prompt_tokens", "completion_tokens", "cost_usd")]
+        cost = sa.cast(sa.func.round(_calls.c.cost_usd * float(10**COST_DIGITS)), sa.BigInteger)
+        columns = (_calls.c.prompt_tokens, _calls.c.completion_tokens, cost)
+        sums = [sa.func.coalesce(sa.func.sum(column), 0) for column in columns]
         query = sa.select(sa.func.count(), *sums).select_from(_calls)
         for name, value in (("recipe", recipe), ("run_id", run_id)):
             query = query.where(_calls.c[name] == value) if value is not None else query
         with self._database.read() as connection:
-            calls, prompt, completion, cost = connection.execute(query).one()
-        return LedgerTotals(num_calls=calls, prompt_tokens=int(prompt), completion_tokens=int(completion), cost_usd=float(cost))
+            num_calls, prompt, completion, cost_sum = connection.execute(query).one()
+        return LedgerTotals(
+            num_calls=num_calls,
+            prompt_tokens=int(prompt),
+            completion_tokens=int(completion),
+            cost_usd=Decimal(int(cost_sum)).scaleb(-COST_DIGITS),
+        )
 
-    def iter_calls(self, *, prefix: str = "") -> Iterator[TeacherCall]:
-        """Yield the stored calls in the order of their ids; only those whose id starts with `prefix`."""
-        query = sa.select(*_CALL_COLUMNS).where(_calls.c.key.startswith(prefix, autoescape=True)).order_by(_calls.c.key)
-        yield from self._select(query)
-
-    def _select(self, query: sa.Select[Any]) -> Iterator[TeacherCall]:
+    def list_payers(self) -> list[tuple[str, str]]:
+        """Return every recipe and run that something was paid for, sorted."""
+        query = sa.select(_calls.c.recipe, _calls.c.run_id).distinct().order_by(_calls.c.recipe, _calls.c.run_id)
         with self._database.read() as connection:
-            for row in connection.execute(query):
-                yield TeacherCall(**row._mapping)
+            return [(row.recipe, row.run_id) for row in connection.execute(query)]
+
+    def iter_calls(self, *, prefix: str = "", recipe: str | None = None) -> Iterator[TeacherCall]:
+        """Yield the stored calls in the order of their ids: those whose id starts with `prefix`, those of one recipe.
+
+        They are read page by page, so that writers and other readers are never held up. Calls that are added meanwhile
+        may or may not be among them.
+        """
+        if not set(prefix) <= set("0123456789abcdef"):
+            return
+        query = sa.select(*_CALL_COLUMNS).where(_calls.c.key >= prefix, _calls.c.key < f"{prefix}g").order_by(_calls.c.key)
+        query = query.where(_calls.c.recipe == recipe) if recipe is not None else query
+        page = self._select(query.limit(CALLS_PER_PAGE))
+        while page:
+            yield from page
+            page = self._select(query.where(_calls.c.key > page[-1].key).limit(CALLS_PER_PAGE))
+
+    def _select(self, query: sa.Select[Any]) -> list[TeacherCall]:
+        with self._database.read() as connection:
+            return [TeacherCall(**row._mapping) for row in connection.execute(query)]
 
 
 def open_ledger(home: Home, *, recipe: str = "", run_id: str = "") -> RequestLedger:
@@ -156,38 +202,67 @@ class _Ticket:
 
 def _insert(connection: sa.Connection, rows: list[dict[str, Any]]) -> Mapping[str, ChatReply]:
     """Insert rows whose key is new; return the stored replies of the others."""
+    stored = _insert_new(connection, rows)
+    if len(stored) == len(rows):
+        return {}
+    found: dict[str, ChatReply] = {}
+    lost = [row["key"] for row in rows]
+    for start in range(0, len(lost), IDS_PER_QUERY):
+        query = sa.select(_calls.c.key, _calls.c.reply).where(_calls.c.key.in_(lost[start : start + IDS_PER_QUERY]))
+        found.update((row.key, load_reply(row.reply)) for row in connection.execute(query))
+    return found
+
+
+def _insert_new(connection: sa.Connection, rows: list[dict[str, Any]]) -> frozenset[str]:
+    """Insert rows whose key is new and return their keys; of rows with the same key the first counts."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(_calls).on_conflict_do_nothing().returning(_calls.c.key)
     distinct = {row["key"]: row for row in reversed(rows)}
-    stored = set(connection.execute(statement, list(distinct.values())).scalars())
-    if len(stored) == len(rows):
-        return {}
-    lost = [row["key"] for row in rows]
-    found = connection.execute(sa.select(_calls.c.key, _calls.c.reply).where(_calls.c.key.in_(lost)))
-    return {row.key: _load_reply(row.reply) for row in found}
+    return frozenset(connection.execute(statement, list(distinct.values())).scalars())
 
 
-def _as_row(key: str, model: ChatModel, request: ChatRequest, reply: ChatReply) -> dict[str, Any]:
-    call = TeacherCall(
+def as_call(key: str, model: ChatModel, request: ChatRequest, reply: ChatReply) -> TeacherCall:
+    """Describe a reply as the ledger stores it, paid for now."""
+    return TeacherCall(
         key=key,
         provider=model.provider,
         endpoint=model.endpoint,
         model=model.model,
         revision=model.revision,
-        request=_ascii_json(as_plain_request(request)),
-        reply=_ascii_json(dataclasses.asdict(reply)),
+        request=_ENCODER.encode(as_plain_request(request)),
+        reply=_ENCODER.encode(_as_plain_reply(reply)),
         prompt_tokens=reply.prompt_tokens,
         completion_tokens=reply.completion_tokens,
         cost_usd=reply.cost_usd,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    return dataclasses.asdict(call)
 
 
-def _ascii_json(value: Any) -> str:
-    """Serialise so that any database takes it: NUL and lone surrogates, which replies may hold, stay escaped."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def _as_row(key: str, model: ChatModel, request: ChatRequest, reply: ChatReply) -> dict[str, Any]:
+    return _columns_of(as_call(key, model, request, reply))
 
 
-def _load_reply(text: str) -> ChatReply:
-    return ChatReply(**json.loads(text))
+def _columns_of(call: TeacherCall) -> dict[str, Any]:
+    return {column.name: getattr(call, column.name) for column in _CALL_COLUMNS}
+
+
+def _as_plain_reply(reply: ChatReply) -> dict[str, Any]:
+    """Return the fields of a reply. They are stored as ASCII JSON, which any database takes: NUL and lone surrogates too."""
+    return {name: _plain(getattr(reply, name)) for name in _REPLY_FIELDS}
+
+
+def _plain(value: Any) -> Any:
+    return [dataclasses.asdict(item) for item in value] if isinstance(value, tuple) else value
+
+
+def load_reply(text: str) -> ChatReply:
+    """Read a stored reply, whatever version wrote it.
+
+    Raises:
+        ValueError, TypeError, AttributeError, RecursionError: the text is no stored reply.
+    """
+    stored = json.loads(text)
+    known = {name: stored[name] for name in _REPLY_FIELDS if name in stored}
+    if "tool_calls" in known:
+        known["tool_calls"] = tuple(ToolCall(**call) for call in known["tool_calls"])
+    return ChatReply(**({"text": ""} | known))

@@ -3,25 +3,29 @@
 import dataclasses
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import hypothesis
 import pytest
+import sqlalchemy as sa
 from hypothesis import strategies as st
 
 from curation.chat_model import ChatReply, ChatRequest, ReplayChatModel, request_id
 from curation.database import Database
 from curation.errors import DatabaseError
 from curation.home import Home
-from curation.records import Message
+from curation.records import Message, ToolCall
 from curation.synthesis.engine import complete_all, report_calls
-from curation.synthesis.ledger import MIGRATIONS, RequestLedger, open_ledger
+from curation.synthesis.ledger import MIGRATIONS, RequestLedger, as_call, open_ledger
 
 MODEL = ReplayChatModel([], provider="p", endpoint="e", model="m", revision="r")
 
@@ -186,12 +190,105 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, round_number
         assert report_calls(done).num_calls == len(teacher.requests) == missing
 
 
-def test_fields_of_a_stored_reply_are_those_of_a_reply() -> None:
-    assert [field.name for field in dataclasses.fields(ChatReply)] == [
-        "text",
-        "finish_reason",
-        "prompt_tokens",
-        "completion_tokens",
-        "cost_usd",
-        "raw",
-    ]
+def test_every_field_of_a_reply_survives(ledger: RequestLedger) -> None:
+    call = ToolCall(id="c1", name="look_up", arguments='{"word": "tea"}')
+    reply = ChatReply(
+        text="",
+        finish_reason="tool_calls",
+        tool_calls=(call,),
+        reasoning="hm",
+        fingerprint="fp",
+        cached_prompt_tokens=3,
+        reasoning_tokens=2,
+    )
+    assert ledger.get_reply(put(ledger, "a", reply)) == reply
+    assert all(getattr(reply, field.name) != field.default for field in dataclasses.fields(ChatReply)[6:])
+
+
+def test_many_replies_share_a_commit_and_come_back_in_order(ledger: RequestLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [str(number) for number in range(50)]
+    put(ledger, "7", ChatReply(text="first"))
+    writes: list[int] = []
+    write = ledger._database.write
+    monkeypatch.setattr(ledger._database, "write", lambda work: (writes.append(1), write(work))[1])
+    calls = [(request_id(MODEL, request(text)), MODEL, request(text), ChatReply(text=text)) for text in texts]
+    assert [reply.text for reply in ledger.put_many(calls)] == [*texts[:7], "first", *texts[8:]]
+    assert len(writes) == 1
+
+
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [
+        ('{"text":"t"}', ChatReply(text="t")),
+        ('{"cost_usd":0.5,"mood":"glad","raw":"{}","text":"t","tools":[1]}', ChatReply(text="t", cost_usd=0.5)),
+        ('{"finish_reason":"tool_calls"}', ChatReply(text="", finish_reason="tool_calls")),
+    ],
+)
+def test_replies_of_older_and_newer_versions_are_read(ledger: RequestLedger, stored: str, read: ChatReply) -> None:
+    key = put(ledger, "a")
+    change = sa.text("UPDATE teacher_calls SET reply = :reply")
+    ledger._database.write(lambda connection: connection.execute(change, {"reply": stored}))
+    assert ledger.get_reply(key) == read
+
+
+def test_money_adds_up_to_the_last_digit(any_ledger: RequestLedger) -> None:
+    asked = [request(str(number)) for number in range(300)]
+    replies = [ChatReply(text="", cost_usd=0.1 + number * 1e-9) for number in range(300)]
+    any_ledger.put_many([(request_id(MODEL, ask), MODEL, ask, reply) for ask, reply in zip(asked, replies, strict=True)])
+    assert any_ledger.totals().cost_usd == Decimal("30.00004485")
+
+
+@hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
+@hypothesis.given(st.lists(st.decimals(0, 900, places=9), min_size=1, max_size=20))
+def test_any_costs_add_up_exactly(ledger: RequestLedger, costs: list[Decimal]) -> None:
+    before = ledger.totals().cost_usd
+    calls = []
+    for cost in costs:
+        asked = request(str(uuid.uuid4()))
+        calls.append((request_id(MODEL, asked), MODEL, asked, ChatReply(text="", cost_usd=float(cost))))
+    ledger.put_many(calls)
+    assert ledger.totals().cost_usd - before == sum(costs)
+
+
+def test_calls_of_a_recipe_and_all_payers(tmp_path: Path) -> None:
+    home = Home(path=tmp_path, store_url="", database_url="", review_url="")
+    keys = []
+    for recipe, run in (("b", "2"), ("a", "1"), ("a", "3")):
+        with open_ledger(home, recipe=recipe, run_id=run) as opened:
+            keys.append(put(opened, f"{recipe} {run}"))
+    with open_ledger(home) as opened:
+        assert opened.list_payers() == [("a", "1"), ("a", "3"), ("b", "2")]
+        assert sorted(call.key for call in opened.iter_calls(recipe="a")) == sorted(keys[1:])
+
+
+def test_calls_are_read_in_pages(ledger: RequestLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("curation.synthesis.ledger.CALLS_PER_PAGE", 7)
+    keys = sorted(put(ledger, str(number)) for number in range(30))
+    assert [call.key for call in ledger.iter_calls()] == keys
+    calls = ledger.iter_calls()
+    assert next(calls).key == keys[0]
+    put(ledger, "written while somebody reads")
+
+
+def test_calls_paid_for_elsewhere_change_nothing_that_is_there(any_ledger: RequestLedger) -> None:
+    old = put(any_ledger, "old", ChatReply(text="first", cost_usd=1.0))
+    calls = [as_call(request_id(MODEL, request(text)), MODEL, request(text), ChatReply(text="x")) for text in ("old", "new")]
+    new = calls[1].key
+    assert any_ledger.add_calls([*calls, calls[1]], recipe="r", run_id="imported") == {new}
+    assert any_ledger.add_calls([]) == frozenset()
+    assert any_ledger.get_many([old, new]) == {old: ChatReply(text="first", cost_usd=1.0), new: ChatReply(text="x")}
+    assert any_ledger.totals(run_id="imported").num_calls == 1
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    first = tmp_path / "migrations"
+    first.mkdir()
+    shutil.copy(MIGRATIONS / "0001_ledger.py", first)
+    with RequestLedger(Database.open(tmp_path / "ledger.db", concern="ledger", migrations=first)) as opened:
+        key = put(opened, "a", ChatReply(text="t", cost_usd=0.5))
+    with RequestLedger(Database.open(tmp_path / "ledger.db", concern="ledger", migrations=MIGRATIONS)) as opened:
+        assert opened.get_reply(key) == ChatReply(text="t", cost_usd=0.5)
+        assert opened.totals().cost_usd == Decimal("0.5")
+        plan = sa.text("EXPLAIN QUERY PLAN SELECT sum(cost_usd) FROM teacher_calls WHERE recipe = 'a'")
+        with opened._database.read() as connection:
+            assert "COVERING INDEX" in str(connection.execute(plan).all())
