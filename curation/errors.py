@@ -225,3 +225,17 @@ class BenchmarkUnreadableError(TunewrightError):
 
 class AuditGateError(TunewrightError):
     """Nothing is trained: {problem}. {detail}"""
+
+
+# graders
+
+
+class UnknownGraderError(TunewrightError):
+    """The task '{task}' names the grader '{grader}', which does not exist. Known: {known}."""
+
+
+# ledger and batches
+
+
+class LedgerFileError(TunewrightError):
+    """The ledger file {path} cannot be used: {reason}. The ledger itself is as it was; correct the path or get the file again."""
