@@ -21,6 +21,7 @@ from curation.chat_model import ChatReply, ChatRequest, request_id
 from curation.chat_turns import as_turn
 from curation.errors import RequestRefusedError, TeacherBusyError, TeacherKeyMissingError, TeacherRefusedError
 from curation.ids import canonical_json
+from curation.synthesis.budget.prices import find_price
 from curation.synthesis.teacher_config import TeacherConfig
 
 MAX_REPLY_BYTES = 8_000_000
@@ -45,6 +46,7 @@ class OpenAIChatModel:
         self.revision = config.revision
         self.is_model = True
         self._config = config
+        self._price = find_price(config)
         self._needs_key = not is_loopback(config.endpoint)
         self._lock = threading.Lock()
         self._client: Any = None
@@ -174,10 +176,7 @@ class OpenAIChatModel:
             finish_reason=finish,
             prompt_tokens=prompt,
             completion_tokens=completion,
-            cost_usd=(
-                prompt * self._config.price_input_usd_per_million + completion * self._config.price_output_usd_per_million
-            )
-            / 1e6,
+            cost_usd=float(self._price.cost(prompt_tokens=prompt, completion_tokens=completion)) if self._price else 0.0,
             raw=raw,
         )
 

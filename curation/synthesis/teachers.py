@@ -22,7 +22,8 @@ def sampling_parameters(config: TeacherConfig, *, seed: int) -> dict[str, Any]:
     """Return the parameters that the reply of this teacher depends on."""
     if config.kind == "extractive":
         return {"seed": seed}
-    return {"max_tokens": config.max_tokens, "seed": seed, "temperature": config.temperature}
+    temperature = {} if config.temperature is None else {"temperature": config.temperature}
+    return {**config.parameters, "max_tokens": config.max_tokens, "seed": seed, **temperature}
 
 
 @contextlib.contextmanager

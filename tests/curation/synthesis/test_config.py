@@ -6,7 +6,7 @@ import pytest
 
 from curation.errors import ConfigError
 from curation.synthesis.config import GenerateConfig, GroundedQaConfig, PairsConfig, RoutingConfig
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teacher_config import TeacherConfig, check_teachers
 
 ROUTES = {"a": ("x.*",), "b": ("y.*",)}
 
@@ -40,12 +40,40 @@ def test_endpoint_of_an_openai_teacher() -> None:
         ("concurrency", {"concurrency": 0}),
         ("max_attempts", {"max_attempts": 0}),
         ("price_input_usd_per_million", {"price_input_usd_per_million": -1.0}),
+        ("price_input_usd_per_million", {"kind": "openai", "model": "m", "price_input_usd_per_million": -1.0}),
+        ("price_input_usd_per_million", {"kind": "openai", "model": "m", "price_input_usd_per_million": "cheap"}),
+        ("price_input_usd_per_million", {"kind": "openai", "model": "m", "price_input_usd_per_million": "NaN"}),
+        ("price_input_usd_per_million", {"kind": "openai", "model": "m", "price_output_usd_per_million": "1"}),
+        ("price_batch_factor", {"kind": "openai", "model": "m", "price_batch_factor": "0.5"}),
+        ("weight", {"weight": -1.0}),
+        ("weight", {"weight": float("nan")}),
+        ("parameters", {"parameters": {"top_p": 1}}),
+        ("parameters", {"kind": "openai", "model": "m", "parameters": {"Top P": 1}}),
+        ("parameters.model", {"kind": "openai", "model": "m", "parameters": {"model": "other"}}),
+        ("parameters.top_p", {"kind": "openai", "model": "m", "parameters": {"top_p": float("inf")}}),
+        ("parameters.top_p", {"kind": "openai", "model": "m", "parameters": {"top_p": object()}}),
+        ("stream", {"stream": True}),
+        ("max_timeout_seconds", {"kind": "openai", "model": "m", "max_timeout_seconds": 59.0}),
+        ("requests_per_minute", {"kind": "openai", "model": "m", "requests_per_minute": 0}),
+        ("tokens_per_minute", {"tokens_per_minute": 1000}),
+        ("shutdown_date", {"kind": "openai", "model": "m", "shutdown_date": "2027-02-30"}),
+        ("shutdown_date", {"kind": "openai", "model": "m", "shutdown_date": "20270114"}),
+        ("terms_url", {"kind": "openai", "model": "m", "terms_url": "javascript:alert(1)"}),
     ],
 )
 def test_impossible_teachers_are_refused_by_field(field: str, settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         TeacherConfig(**settings)
     assert caught.value.fields["path"] == field
+
+
+def test_several_teachers_need_names_of_their_own_and_a_weight() -> None:
+    one, two = (TeacherConfig(kind="openai", model=name) for name in ("m", "n"))
+    check_teachers([one, two])
+    check_teachers([one, TeacherConfig(kind="openai", model="m", name="again", weight=0.0)])
+    for impossible in ([], [one, one], [TeacherConfig(weight=0.0)]):
+        with pytest.raises(ConfigError):
+            check_teachers(impossible)
 
 
 @pytest.mark.parametrize("settings", [{"api_key_env": "sk-hunter2"}, {"base_url": "http://u:hunter2@host/v1"}])

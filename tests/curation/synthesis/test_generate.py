@@ -280,7 +280,8 @@ def test_wrong_answers_that_are_missing_or_right_reject_the_pair(ledger: Request
 
 def test_over_http_with_a_good_a_bad_and_a_failing_reply(ledger: RequestLedger, documents: list[Document]) -> None:
     good = {"questions": [{"question": "How do I do it quickly?", "answer": "It is slow.", "quote": "It is slow."}]}
-    teacher_config = TeacherConfig(kind="openai", model="m", concurrency=1, max_attempts=1, price_output_usd_per_million=1e5)
+    prices = {"price_input_usd_per_million": 0, "price_output_usd_per_million": "100000"}
+    teacher_config = TeacherConfig(kind="openai", model="m", concurrency=1, max_attempts=1, **prices)
     script = [chat(json.dumps(good)), chat("no"), refuse(500, "oops"), answer(200, b"<html>")]
     with fault_server(script) as server:
         teacher_config = dataclasses.replace(teacher_config, base_url=server.url)
