@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 FULL, PARTS = "\u2588", " \u258f\u258e\u258d\u258c\u258b\u258a\u2589"
-WIDTH = 24
+WIDTH = 16
+"""Characters of the longest bar: more is cut off by the page beside long names."""
+FUNNEL_WIDTH = 10
 MAX_BARS = 12
 EDGES = (0, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384, 65_536)
 ENTITIES = {ord(mark): f"&#{ord(mark)};" for mark in "&<>|`[]\\*_~"}
@@ -26,6 +28,14 @@ def bar_chart(counts: Mapping[str, float], *, label: str, value: str) -> str:
     most = max((count for _, count in shown), default=0)
     rows = [f"| {escape(name or 'not stated')} | {count:,} | {_bar(count, most)} |" for name, count in shown]
     return "\n".join([f"| {label} | {value} | |", "| --- | ---: | :--- |", *rows])
+
+
+def share_chart(shares: Mapping[str, float], *, label: str) -> str:
+    """Return shares from 0 to 1 as a table with bars; a full bar is the whole, whatever the others are."""
+    rows = [
+        f"| {escape(name or 'not stated')} | {share * 100:.1f}\u00a0% | {_bar(share, 1.0)} |" for name, share in shares.items()
+    ]
+    return "\n".join([f"| {label} | share | |", "| --- | ---: | :--- |", *rows])
 
 
 def most_frequent(values: Sequence[str]) -> dict[str, int]:
@@ -48,7 +58,7 @@ def funnel(stages: Sequence[tuple[str, int, int]]) -> str:
     """Return the rows that each stage kept and rejected, as a table with bars."""
     most = max((kept + rejected for _, kept, rejected in stages), default=0)
     rows = [
-        f"| {escape(name)} | {kept:,} | {rejected:,} | {_share(rejected, kept + rejected)} | {_bar(kept, most)} |"
+        f"| {escape(name)} | {kept:,} | {rejected:,} | {_share(rejected, kept + rejected)} | {_bar(kept, most, FUNNEL_WIDTH)} |"
         for name, kept, rejected in stages
     ]
     return "\n".join(["| stage | kept | rejected | share | |", "| --- | ---: | ---: | ---: | :--- |", *rows])
@@ -63,11 +73,11 @@ def _bin_name(index: int) -> str:
     return f"{EDGES[index]:,} - {EDGES[index + 1] - 1:,}" if index + 1 < len(EDGES) else f"{EDGES[index]:,} and more"
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole * 100:.1f} %" if whole else ""
+def _share(part: float, whole: float) -> str:
+    return f"{part / whole * 100:.1f}\u00a0%" if whole else ""
 
 
-def _bar(count: float, most: float) -> str:
-    eighths = round(count / most * WIDTH * 8) if most > 0 and count > 0 else 0
+def _bar(count: float, most: float, width: int = WIDTH) -> str:
+    eighths = round(count / most * width * 8) if most > 0 and count > 0 else 0
     whole, rest = divmod(max(eighths, 1) if count > 0 else 0, 8)
     return FULL * whole + (PARTS[rest] if rest else "")

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.charts import bar_chart, escape, most_frequent
+from assets.charts import bar_chart, escape, most_frequent, share_chart
 from assets.stage import StageRun
 from curation.records import ContaminationPair, Document, Example, PreferencePair, Rejection, ReviewItem, UnpairedPreference
 from curation.store import NOT_IN_VERSION, Store
@@ -34,10 +34,16 @@ def metadata_of(store: Store, run: StageRun) -> dict[str, Any]:
     if "rejections" in snapshot.tables:
         metadata |= _rejected(store, snapshot.tables["rejections"].root)
     for name, chart in snapshot.values.get("charts", {}).items():
-        metadata[name] = dg.MetadataValue.md(bar_chart(chart, label=name.rpartition("by_")[2], value="rows"))
+        metadata[name] = dg.MetadataValue.md(_chart(name, chart))
     for name, folder in snapshot.folders.items():
         metadata[f"{name}_path"] = dg.MetadataValue.path(str(store.get_folder(folder)))
     return metadata
+
+
+def _chart(name: str, chart: dict[str, Any]) -> str:
+    """Draw `rows_by_language` as counts of rows, `real_share_by_slice` as shares of a whole."""
+    what, _, label = name.rpartition("_by_")
+    return share_chart(chart, label=label) if what.endswith("share") else bar_chart(chart, label=label, value="rows")
 
 
 def displayable(value: Any) -> Any:

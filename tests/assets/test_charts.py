@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.charts import EDGES, WIDTH, bar_chart, escape, funnel, length_bins, most_frequent
+from assets.charts import EDGES, FULL, WIDTH, bar_chart, escape, funnel, length_bins, most_frequent, share_chart
 from assets.presentation import sample_by_reason
 
 
@@ -33,7 +33,7 @@ def test_most_frequent_does_not_depend_on_the_order() -> None:
 
 def test_funnel_gives_shares() -> None:
     chart = funnel([("documents", 90, 10), ("sft_dataset", 0, 0)])
-    assert "| documents | 90 | 10 | 10.0 % | \u2588" in chart
+    assert "| documents | 90 | 10 | 10.0\u00a0% | \u2588" in chart
     assert chart.split("\n")[3].startswith("| sft&#95;dataset | 0 | 0 |  |")
 
 
@@ -46,3 +46,12 @@ def test_a_sample_shows_every_reason_before_a_second_row_of_one() -> None:
     rows = [{"reason": reason, "key": str(number)} for number, reason in enumerate("aaaab")]
     assert [row["reason"] for row in sample_by_reason(rows, 3)] == ["a", "b", "a"]
     assert sample_by_reason([], 3) == []
+
+
+def test_a_small_share_has_a_small_bar() -> None:
+    chart = share_chart({"routing": 0.003, "chat": 1.0}, label="slice")
+    small, whole = chart.split("\n")[2:]
+    assert "0.3\u00a0%" in small
+    assert "100.0\u00a0%" in whole
+    assert small.count(FULL) == 0
+    assert whole.count(FULL) == WIDTH
