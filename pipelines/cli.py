@@ -24,6 +24,7 @@ except Exception as refusal:
 from assets.recipe import RECIPES  # noqa: E402
 from curation.errors import TunewrightError  # noqa: E402
 from curation.home import Home  # noqa: E402
+from pipelines.ledger_commands import ledger_app  # noqa: E402
 from pipelines.recipe import find_recipe, list_recipe_files, load_recipe, recipe_schema  # noqa: E402
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 recipe_app = typer.Typer(no_args_is_help=True, help="Check recipes and print their schema.")
 app.add_typer(recipe_app, name="recipe")
+app.add_typer(ledger_app, name="ledger")
 RecipeName = Annotated[str, typer.Argument(help="Name of a shipped recipe, or the path of a recipe file.")]
 console = Console(highlight=False)
 
