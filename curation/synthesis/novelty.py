@@ -12,7 +12,10 @@ seconds and not hours.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from curation.duplicates.folding import fold_text
 from curation.duplicates.near_duplicates import Candidate, find_near_duplicates
+
+GRAM = 5
 
 
 class Repeat(NamedTuple):
@@ -53,3 +56,14 @@ class NoveltyPool:
         repeats = {at - start: Repeat(known[copy.of][0], float(copy.similarity)) for at, copy in found.items()}
         self._texts += [item for at, item in enumerate(proposed) if at not in repeats]
         return repeats
+
+
+def gram_similarity(one: str, two: str) -> float:
+    """Return the Jaccard similarity of the character 5-grams of two texts, without case and white space at breaks."""
+    mine, theirs = _grams(one), _grams(two)
+    return len(mine & theirs) / len(mine | theirs) if mine and theirs else float(mine == theirs)
+
+
+def _grams(text: str) -> set[str]:
+    folded = fold_text(text)
+    return {folded[at : at + GRAM] for at in range(max(len(folded) - GRAM + 1, 1))} if folded else set()
