@@ -16,19 +16,17 @@ from typing import Any
 
 from curation.chat_model import ChatReply, ChatRequest, request_id
 from curation.errors import RequestRefusedError
-from curation.ids import canonical_json, stable_bucket, stable_fraction
-from curation.synthesis.passages import Sentence, read_sentences
+from curation.ids import canonical_json, stable_fraction
+from curation.synthesis.extractive_documents import DOCUMENT_TASKS
+from curation.synthesis.passages import Sentence
 from curation.synthesis.phrasing import add_context, as_verb, describe_owner, phrase
 from curation.synthesis.prompts.grounded import ReadPrompt, read_prompt
+from curation.synthesis.sentence_questions import NO_ANSWERS, ask_about_sentence, usable_sentences
 
 REVISION = "1"
 """Version of the rules; raise it when they change, so that stored replies are not taken for new ones."""
-MIN_SENTENCE_CHARS = 8
-MAX_SENTENCE_CHARS = 1_500
 MAX_DETAIL_CHARS = 140
 """Longest sentence that is added to a question about the summary."""
-_BROKEN_OFF = re.compile(r"\b(with|of|the|and|or|to|a|an|is|are|as|by|for|in|on|if|that|where)$", re.I)
-_REFERENCE = re.compile(r"(See|Alias (for|of)|Same as|Refer to|For more|https?:)\b", re.I)
 
 
 class ExtractiveTeacher:
@@ -73,7 +71,7 @@ def _write_routing(prompt: ReadPrompt, salt: str) -> dict[str, Any]:
 
 def _routing_questions(prompt: ReadPrompt, salt: str) -> Iterator[tuple[Sentence, str]]:
     """Yield the questions, the best first: two of three rest on the summary, the others on what else the passage says."""
-    sentences = _usable(prompt.passage)
+    sentences = usable_sentences(prompt.passage)
     if not sentences:
         yield from _questions_from_name(prompt)
         return
@@ -113,49 +111,19 @@ def _names(title: str, question: str) -> bool:
     return "." in title and title.casefold() in question.casefold()
 
 
-def _usable(passage: str) -> list[Sentence]:
-    fitting = (item for item in read_sentences(passage) if MIN_SENTENCE_CHARS <= len(item.quote) <= MAX_SENTENCE_CHARS)
-    return [item for item in fitting if not _REFERENCE.match(item.text) and not _BROKEN_OFF.search(item.quote)]
-
-
 # -- grounded questions and answers -----------------------------------------------------------------------------------
 
 
 def _write_grounded_qa(prompt: ReadPrompt, salt: str) -> dict[str, Any]:
     """Ask what single sentences answer; the answer is the sentence."""
     questions: dict[str, dict[str, str]] = {}
-    for sentence in _usable(prompt.passage):
-        if sentence.section in _NO_ANSWERS:
+    for sentence in usable_sentences(prompt.passage):
+        if sentence.section in NO_ANSWERS:
             continue
-        question = _question_for(sentence, prompt.title, salt)
+        question = ask_about_sentence(sentence, prompt.title, salt)
         answer = " ".join(sentence.quote.split())
         questions.setdefault(question, {"question": question, "answer": answer, "quote": sentence.quote})
     return {"questions": list(questions.values())[: prompt.num_questions]}
-
-
-_NO_ANSWERS = frozenset({"examples", "example", "see also", "references"})
-_SUMMARY_FRAMES = ("What does {title} do?", "What is {title} for?", "What do I use {title} for?")
-_SECTION_FRAMES = {
-    "returns": ("What does {title} return?", "What do I get back from {title}?"),
-    "raises": ("When does {title} fail?", "Which errors does {title} raise?"),
-    "notes": ("What should I note about {title}?", "What is worth knowing about {title}?"),
-    "warnings": ("What should I beware of with {title}?",),
-    "body": ("How does {title} work?", "Can you tell me more about {title}?"),
-}
-_LABEL_FRAMES = ("What is {label} of {title}?", "What does {label} of {title} mean?")
-_HEADING_FRAMES = ('What does {title} say under "{label}"?', 'What is said about "{label}" in {title}?')
-
-
-def _question_for(sentence: Sentence, title: str, salt: str) -> str:
-    if sentence.section == "summary":
-        frames: tuple[str, ...] = _SUMMARY_FRAMES
-    elif sentence.section in _SECTION_FRAMES:
-        frames = _SECTION_FRAMES[sentence.section]
-    else:
-        frames = _LABEL_FRAMES if sentence.section == "parameters" else _HEADING_FRAMES
-    frame = frames[stable_bucket(sentence.text, len(frames), salt=salt)]
-    label = f"the parameter {sentence.label}" if sentence.section == "parameters" else sentence.label
-    return frame.format(title=title, label=label)
 
 
 # -- wrong answers ----------------------------------------------------------------------------------------------------
@@ -163,7 +131,7 @@ def _question_for(sentence: Sentence, title: str, salt: str) -> str:
 
 def _write_ungrounded(prompt: ReadPrompt, salt: str) -> dict[str, Any]:
     """Answer each question with a sentence that stands elsewhere in the document; none if there is no other."""
-    sentences = _usable(prompt.passage)
+    sentences = usable_sentences(prompt.passage)
     asked = [json.loads(line) for line in prompt.after.split("\n") if line.startswith("{")][: prompt.num_questions]
     return {"answers": [_answer_elsewhere(item["question"], item["answer"], sentences, salt) for item in asked]}
 
@@ -180,4 +148,5 @@ _TASKS: dict[str, Callable[[ReadPrompt, str], dict[str, Any]]] = {
     "routing": _write_routing,
     "grounded_qa": _write_grounded_qa,
     "ungrounded": _write_ungrounded,
+    **DOCUMENT_TASKS,
 }
