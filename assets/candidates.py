@@ -11,6 +11,7 @@ from assets.recipe import Recipe
 from assets.stage import Outputs, run_stage
 from curation.home import Home
 from curation.records import Document, Example, PreferencePair, Record, Rejection
+from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.engine import Progress
 from curation.synthesis.generate import generate
 from curation.synthesis.ledger import open_ledger
@@ -65,10 +66,9 @@ def _generate(recipe: Recipe, home: Home, shard: str, log: Any) -> Outputs:
             list(documents),
             list(examples),
             config=recipe.generate,
-            teacher_config=recipe.teacher,
-            teacher=teacher,
-            ledger=ledger,
-            on_progress=report,
+            session=Session(
+                [SessionTeacher(config=recipe.teacher, model=teacher)], ledger, seed=recipe.generate.seed, on_progress=report
+            ),
         )
     values = {
         "rows_in": made.num_proposed,

@@ -47,6 +47,9 @@ class Ask:
     """Tells several replies to the same prompt apart."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """Overrides the recipe's sampling parameters (`temperature`, `max_tokens`), or adds to them (`tools`)."""
+    is_lenient: bool = False
+    """Leaves it to the method what of the JSON can be used, so that one bad entry does not cost the others; only a reply
+    without any JSON is a problem."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +208,8 @@ class Session:
             again = {at: _correction(requests[at], answers[at]) for at in wrong}
             sent = self._send(teacher, [asks[at] for at in wrong], list(again.values()))
             for at, answer in zip(wrong, sent, strict=True):
+                if answer.reply is None:
+                    continue  # the first reply and its fault stand; the failure is in the report, so that it is asked again
                 requests[at] = again[at]
                 answers[at] = dataclasses.replace(answer, request_ids=(*answers[at].request_ids, *answer.request_ids))
         return answers
@@ -240,7 +245,7 @@ def _read(ask: Ask, request: ChatRequest, completion: Completion, teacher: Sessi
         problem = UnusableError("request_failed", f"The teacher gave no usable answer: {completion.error}")
     else:
         try:
-            value = read_value(completion.reply, ask.prompt.template.schema)
+            value = read_value(completion.reply, ask.prompt.template.schema, is_lenient=ask.is_lenient)
         except UnusableError as error:
             problem = error
     return Answer(
@@ -256,7 +261,7 @@ def _read(ask: Ask, request: ChatRequest, completion: Completion, teacher: Sessi
     )
 
 
-def read_value(reply: ChatReply, schema: dict[str, Any] | None) -> Any:
+def read_value(reply: ChatReply, schema: dict[str, Any] | None, *, is_lenient: bool = False) -> Any:
     """Return the JSON of a reply, or None where no schema asks for any.
 
     Raises:
@@ -274,7 +279,7 @@ def read_value(reply: ChatReply, schema: dict[str, Any] | None) -> Any:
         value = find_json(reply.text)
     except ValueError as error:
         raise UnusableError("unparsable_reply", f"The reply holds no JSON ({error}).") from error
-    fault = next(_validator(canonical_json(schema)).iter_errors(value), None)
+    fault = None if is_lenient else next(_validator(canonical_json(schema)).iter_errors(value), None)
     if fault is not None:
         where = "/".join(str(part) for part in fault.absolute_path) or "the reply"
         raise UnusableError("wrong_schema", f"At {where[:100]}: {fault.message[:200]}")

@@ -1,7 +1,6 @@
 """The stage `candidates`: examples that a teacher writes from documents, and preference pairs.
 
-    made = generate(documents, demonstrations, config=recipe.generate, teacher_config=recipe.teacher,
-                    teacher=build_teacher(recipe.teacher), ledger=ledger)
+    made = generate(documents, demonstrations, config=recipe.generate, session=session)
     made.examples[0].key          "api/polars.Expr.str.head#routing/0"
     made.pairs[0].key             "api/polars.Expr.str.head#routing/0~pair/0"
 
@@ -9,15 +8,26 @@ One teacher call a document and method. Everything proposed ends as a row or as 
 num_proposed == len(examples) + len(pairs) + len(rejections).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from curation.chat_model import ChatModel, ChatRequest
 from curation.ids import canonical_json
-from curation.records import Document, Example, Message, PreferencePair, Provenance, Rejection, SourceSpan, record_hash
+from curation.records import (
+    Document,
+    Example,
+    Message,
+    PreferencePair,
+    Record,
+    Rejection,
+    SourceSpan,
+    VerifiableTask,
+    record_hash,
+)
+from curation.synthesis.asking import Answer, Ask, Session
 from curation.synthesis.config import GenerateConfig
-from curation.synthesis.engine import CallReport, Completion, Progress, complete_all, report_calls
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.engine import CallReport
+from curation.synthesis.methods.build import build_methods
+from curation.synthesis.methods.method import STAGE, Inputs, Unit
 from curation.synthesis.pairs import PlannedPair, build_pair, plan_pairs, wrong_answer
 from curation.synthesis.parse import (
     MAX_ANSWER_CHARS,
@@ -31,11 +41,6 @@ from curation.synthesis.parse import (
 from curation.synthesis.prompts.grounded import render_grounded_qa, render_routing, render_ungrounded
 from curation.synthesis.prompts.template import Prompt
 from curation.synthesis.routes import answer_of, route_of
-from curation.synthesis.teacher_config import TeacherConfig
-from curation.synthesis.teachers import sampling_parameters
-
-STAGE = "candidates"
-OnProgress = Callable[[Progress], None] | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,10 +49,13 @@ class Generated:
 
     examples: tuple[Example, ...]
     pairs: tuple[PreferencePair, ...]
+    tasks: tuple[VerifiableTask, ...]
     rejections: tuple[Rejection, ...]
     report: CallReport
     num_proposed: int
-    """Rows that could have been: documents without a usable reply, entries of replies, planned pairs."""
+    """Rows that could have been: documents without a usable reply, entries of replies, planned pairs, units of methods."""
+    figures: dict[str, float]
+    """What methods report about themselves, by `METHOD: FIGURE`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,14 +75,7 @@ class _Ask:
 
 
 def generate(
-    documents: Sequence[Document],
-    demonstrations: Sequence[Example],
-    *,
-    config: GenerateConfig,
-    teacher_config: TeacherConfig,
-    teacher: ChatModel,
-    ledger: RequestLedger,
-    on_progress: OnProgress = None,
+    documents: Sequence[Document], demonstrations: Sequence[Example], *, config: GenerateConfig, session: Session
 ) -> Generated:
     """Return examples from the documents, and pairs from these examples and the demonstrations.
 
@@ -82,56 +83,33 @@ def generate(
         TeacherKeyMissingError, TeacherRefusedError, TeacherUnreachableError: no row can be made.
         DatabaseError: replies cannot be stored.
     """
-    work = _Generation(config, teacher_config, teacher, ledger, on_progress)
+    work = _Generation(config, session)
     work.make_examples(documents)
+    work.make_by_methods(Inputs(documents=documents, examples=demonstrations, seed=config.seed))
     work.make_pairs([*work.examples, *demonstrations], documents)
     return Generated(
         examples=tuple(work.examples),
         pairs=tuple(work.pairs),
+        tasks=tuple(work.tasks),
         rejections=tuple(work.rejections),
-        report=work.report,
+        report=session.report,
         num_proposed=work.num_proposed,
+        figures=work.figures,
     )
 
 
 class _Generation:
     """The rows of one call of `generate` as they come into being."""
 
-    def __init__(
-        self,
-        config: GenerateConfig,
-        teacher_config: TeacherConfig,
-        teacher: ChatModel,
-        ledger: RequestLedger,
-        on_progress: OnProgress,
-    ) -> None:
+    def __init__(self, config: GenerateConfig, session: Session) -> None:
         self.examples: list[Example] = []
         self.pairs: list[PreferencePair] = []
+        self.tasks: list[VerifiableTask] = []
         self.rejections: list[Rejection] = []
-        self.report = CallReport()
+        self.figures: dict[str, float] = {}
         self.num_proposed = 0
         self._config = config
-        self._teacher_config = teacher_config
-        self._teacher = teacher
-        self._ledger = ledger
-        self._on_progress = on_progress
-        self._parameters = sampling_parameters(teacher_config, seed=config.seed)
-
-    def _complete(self, prompts: Iterable[Prompt]) -> list[Completion]:
-        requests = [
-            ChatRequest(messages=prompt.messages, schema=prompt.template.schema, parameters=self._parameters)
-            for prompt in prompts
-        ]
-        completions = complete_all(
-            requests,
-            self._teacher,
-            self._ledger,
-            concurrency=self._teacher_config.concurrency,
-            max_attempts=self._teacher_config.max_attempts,
-            on_progress=self._on_progress,
-        )
-        self.report += report_calls(completions)
-        return completions
+        self._session = session
 
     def _reject(self, key: str, row_hash: str, *, reason: str, detail: str, excerpt: str) -> None:
         self.num_proposed += 1
@@ -144,9 +122,24 @@ class _Generation:
     def make_examples(self, documents: Sequence[Document]) -> None:
         """Ask about every document and read the replies."""
         asks = [*self._plan_routing(documents), *self._plan_grounded_qa(documents)]
-        if asks:
-            for ask, completion in zip(asks, self._complete(ask.prompt for ask in asks), strict=True):
-                self._read_reply(ask, completion)
+        for ask, answer in zip(asks, self._ask([(ask.key, ask.prompt) for ask in asks]), strict=True):
+            self._read_reply(ask, answer)
+
+    def _ask(self, prompts: Sequence[tuple[str, Prompt]]) -> list[Answer]:
+        return self._session.ask([Ask(key=key, prompt=prompt, is_lenient=True) for key, prompt in prompts])
+
+    def make_by_methods(self, inputs: Inputs) -> None:
+        """Let every method of the recipe make its rows. A unit of which nothing came is counted, so that it is noticed."""
+        for method in build_methods(self._config):
+            units = method.plan(inputs)
+            made = method.make(units, self._session)
+            self.examples += made.examples
+            self.pairs += made.pairs
+            self.tasks += made.tasks
+            self.rejections += made.rejections
+            self.figures |= {f"{method.name}: {name}": value for name, value in made.figures.items()}
+            rows: list[Record] = [*made.examples, *made.pairs, *made.tasks, *made.rejections]
+            self.num_proposed += len(rows) + len(units_without_rows(units, [row.key for row in rows]))
 
     def _plan_routing(self, documents: Sequence[Document]) -> Iterable[_Ask]:
         routing = self._config.routing
@@ -186,48 +179,19 @@ class _Generation:
                 system_prompt=section.system_prompt,
             )
 
-    def _read_reply(self, ask: _Ask, completion: Completion) -> None:
+    def _read_reply(self, ask: _Ask, answer: Answer) -> None:
         document_hash = record_hash(ask.document)
-        if completion.reply is None:
-            detail = f"The teacher gave no usable answer: {completion.error}"
-            self._reject(ask.key, document_hash, reason="request_failed", detail=detail, excerpt=ask.document.text)
+        if answer.reply is None:
+            assert answer.problem is not None
+            problem = answer.problem
+            self._reject(ask.key, document_hash, reason=problem.reason, detail=problem.detail, excerpt=ask.document.text)
             return
-        parsed = parse_questions(completion.reply, ask.document, template=ask.prompt.template, num_questions=ask.num_questions)
-        for problem in parsed.problems:
-            key = ask.key if problem.index is None else f"{ask.key}/{problem.index}"
-            self._reject(key, document_hash, reason=problem.reason, detail=problem.detail, excerpt=problem.excerpt)
+        parsed = parse_questions(answer.reply, ask.document, template=ask.prompt.template, num_questions=ask.num_questions)
+        for entry in parsed.problems:
+            key = ask.key if entry.index is None else f"{ask.key}/{entry.index}"
+            self._reject(key, document_hash, reason=entry.reason, detail=entry.detail, excerpt=entry.excerpt)
         self.num_proposed += len(parsed.questions)
-        self.examples += [
-            self._build_example(ask, question, completion.request_id, document_hash) for question in parsed.questions
-        ]
-
-    def _build_example(self, ask: _Ask, question: ParsedQuestion, request: str, document_hash: str) -> Example:
-        span = SourceSpan(
-            document_key=ask.document.key, document_hash=document_hash, start=question.span[0], end=question.span[1]
-        )
-        system = (Message(role="system", content=ask.system_prompt),) if ask.system_prompt else ()
-        answer = Message(role="assistant", content=ask.answer or question.answer)
-        terms = (ask.document.output_terms, self._teacher_config.output_terms)
-        return Example(
-            key=f"{ask.key}/{question.index}",
-            task=ask.method,
-            messages=(*system, Message(role="user", content=question.question), answer),
-            group=ask.document.group,
-            provenance=Provenance(
-                origin="synthetic",
-                method=ask.method,
-                spans=(span,),
-                request_ids=(request,),
-                template_id=ask.prompt.template.template_id,
-                template_hash=ask.prompt.template.template_hash,
-                teacher=self._teacher.model,
-                teacher_revision=self._teacher.revision,
-                sampling=canonical_json(self._parameters),
-                generation_depth=1,
-                license=ask.document.license,
-                output_terms="; ".join(dict.fromkeys(filter(None, terms))),
-            ),
-        )
+        self.examples += [_build_example(ask, question, answer, document_hash) for question in parsed.questions]
 
     # -- pairs ----------------------------------------------------------------------------------------------------
 
@@ -243,20 +207,19 @@ class _Generation:
                 self.pairs.append(build_pair(pair, wrong_answer(pair, self._config)))
         asks = [(document, by_document[document.key]) for document in documents if document.key in by_document]
         prompts = [render_ungrounded(document, [_question_line(pair.example) for pair in pairs]) for document, pairs in asks]
-        if prompts:
-            for (_, pairs), prompt, completion in zip(asks, prompts, self._complete(prompts), strict=True):
-                self._read_wrong_answers(pairs, prompt, completion)
+        keyed = [(f"{document.key}#ungrounded", prompt) for (document, _), prompt in zip(asks, prompts, strict=True)]
+        for (_, pairs), prompt, answer in zip(asks, prompts, self._ask(keyed), strict=True):
+            self._read_wrong_answers(pairs, prompt, answer)
 
-    def _read_wrong_answers(self, pairs: list[PlannedPair], prompt: Prompt, completion: Completion) -> None:
+    def _read_wrong_answers(self, pairs: list[PlannedPair], prompt: Prompt, answer: Answer) -> None:
         for position, pair in enumerate(pairs):
             try:
-                wrong = _wrong_answer_at(completion, position, pair.example.answer)
+                wrong = _wrong_answer_at(answer, position, pair.example.answer)
             except UnusableError as error:
-                excerpt = completion.reply.text if completion.reply else ""
-                self._reject(pair.key, record_hash(pair.example), reason=error.reason, detail=error.detail, excerpt=excerpt)
+                self._reject(pair.key, record_hash(pair.example), reason=error.reason, detail=error.detail, excerpt=answer.text)
                 continue
             self.num_proposed += 1
-            requests = (*pair.example.provenance.request_ids, completion.request_id)
+            requests = (*pair.example.provenance.request_ids, *answer.request_ids)
             template = prompt.template
             self.pairs.append(
                 build_pair(
@@ -269,10 +232,37 @@ def _question_line(example: Example) -> str:
     return canonical_json({"question": example.prompt[-1].text, "answer": example.answer})
 
 
-def _wrong_answer_at(completion: Completion, position: int, right: str) -> str:
-    if completion.reply is None:
-        raise UnusableError("request_failed", f"The teacher gave no usable answer: {completion.error}")
-    entries = read_entries(completion.reply, "answers")
+def _build_example(ask: _Ask, question: ParsedQuestion, answer: Answer, document_hash: str) -> Example:
+    document = ask.document
+    span = SourceSpan(document_key=document.key, document_hash=document_hash, start=question.span[0], end=question.span[1])
+    system = (Message(role="system", content=ask.system_prompt),) if ask.system_prompt else ()
+    said = Message(role="assistant", content=ask.answer or question.answer)
+    return Example(
+        key=f"{ask.key}/{question.index}",
+        task=ask.method,
+        messages=(*system, Message(role="user", content=question.question), said),
+        group=document.group,
+        provenance=answer.provenance(
+            method=ask.method,
+            license=document.license,
+            output_terms=(document.output_terms,),
+            spans=(span,),
+            generation_depth=1,
+        ),
+    )
+
+
+def units_without_rows(units: Sequence[Unit], keys: Sequence[str]) -> list[str]:
+    """Return the keys of units of which neither a row nor a rejection came; there should be none."""
+    seen = {key[:end] for key in keys for end in (*(at for at, mark in enumerate(key) if mark in "/~"), len(key))}
+    return [unit.key for unit in units if unit.key not in seen]
+
+
+def _wrong_answer_at(answer: Answer, position: int, right: str) -> str:
+    if answer.reply is None:
+        assert answer.problem is not None
+        raise answer.problem
+    entries = read_entries(answer.reply, "answers")
     if position >= len(entries) or not isinstance(entries[position], str):
         raise UnusableError("invalid_entry", f"The reply has no answer number {position + 1}.")
     wrong = str(entries[position]).strip()

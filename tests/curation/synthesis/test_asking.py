@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from curation.chat_model import ChatReply, ReplayChatModel
-from curation.errors import TeacherRefusedError, TeacherUnreachableError
+from curation.errors import TeacherBusyError, TeacherRefusedError, TeacherUnreachableError
 from curation.synthesis.asking import Answer, Ask, Session, SessionTeacher
 from curation.synthesis.ledger import RequestLedger
 from curation.synthesis.prompts.template import STRING, Template, object_schema, render
@@ -96,3 +96,14 @@ def test_the_next_teacher_answers_when_one_is_gone(ledger: RequestLedger) -> Non
     refused = TeacherRefusedError(endpoint="x", request_id="r", reason="no")
     with pytest.raises(TeacherRefusedError):
         ask(Session([teacher([refused])], ledger), "other")
+
+
+def test_a_correction_that_fails_leaves_the_first_fault(ledger: RequestLedger) -> None:
+    busy = TeacherBusyError(endpoint="x", reason="oops", has_contact=True, retry_after=0.0)
+    session = Session([teacher(["prose", busy])], ledger)
+    (answer,) = ask(session, "a drink")
+    assert answer.problem is not None
+    assert answer.problem.reason == "unparsable_reply"
+    assert session.report.num_failed == 1
+    (again,) = ask(Session([teacher(['{"title": "Tea"}'])], ledger), "a drink")
+    assert again.value == {"title": "Tea"}

@@ -16,6 +16,7 @@ from curation.chat_model import ChatModel, ChatReply, ChatRequest, ReplayChatMod
 from curation.errors import RequestRefusedError, TeacherBusyError
 from curation.ids import content_hash
 from curation.records import Document, Example, Message, PreferencePair, Provenance, record_hash
+from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.config import GenerateConfig, GroundedQaConfig, PairsConfig, RoutingConfig
 from curation.synthesis.extractive import ExtractiveTeacher
 from curation.synthesis.generate import Generated, generate
@@ -32,6 +33,7 @@ EVERYTHING = GenerateConfig(
     routing=ROUTING, grounded_qa=GroundedQaConfig(), pairs=PairsConfig(kinds=("wrong_route", "wrong_format", "ungrounded"))
 )
 TITLES = ("shop.Cart.text.shout", "shop.Cart.pay", "shop.Bill.print", "shop.Shop.open")
+NOTHING = '{"questions": []}'
 MakeDocument = Callable[..., Document]
 
 
@@ -44,14 +46,8 @@ def make(
     teacher_config: TeacherConfig | None = None,
     demonstrations: Sequence[Example] = (),
 ) -> Generated:
-    made = generate(
-        documents,
-        demonstrations,
-        config=config,
-        teacher_config=teacher_config or TeacherConfig(),
-        teacher=teacher or ExtractiveTeacher(),
-        ledger=ledger,
-    )
+    opened = SessionTeacher(config=teacher_config or TeacherConfig(), model=teacher or ExtractiveTeacher())
+    made = generate(documents, demonstrations, config=config, session=Session([opened], ledger, seed=config.seed))
     assert made.num_proposed == len(made.examples) + len(made.pairs) + len(made.rejections)
     keys = [row.key for row in (*made.examples, *made.pairs)]
     assert len(set(keys)) == len(keys)
@@ -190,7 +186,7 @@ def test_what_determines_a_reply_is_asked_anew(
         teacher.close()
         return made.report.num_calls
 
-    with fault_server([chat("nothing")]) as server, fault_server([chat("nothing")]) as other:
+    with fault_server([chat(NOTHING)]) as server, fault_server([chat(NOTHING)]) as other:
         assert ask(server.url) == 4
         assert ask(server.url) == 0
         if "prompt" in change:
@@ -262,7 +258,7 @@ def test_failed_requests_are_rejected_with_the_error_and_asked_again_next_time(
     assert collections.Counter(item.reason for item in made.rejections) == {"request_failed": 4}
     assert "overloaded" in made.rejections[0].detail
     assert (made.report.num_failed, made.report.num_calls) == (4, 0)
-    assert make(ledger, documents, config, teacher=ReplayChatModel(["x"] * 4)).report.num_calls == 4
+    assert make(ledger, documents, config, teacher=ReplayChatModel([NOTHING] * 4)).report.num_calls == 4
 
 
 def test_wrong_answers_that_are_missing_or_right_reject_the_pair(ledger: RequestLedger, document: Document) -> None:
