@@ -7,24 +7,26 @@ The key is read from the environment for each call, and is never kept, logged or
 are sorted into "asking again may help", "this request never" and "no request ever", and the engine does the rest.
 """
 
+import asyncio
 import email.utils
 import ipaddress
 import json
 import os
 import re
-import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from curation.chat_model import ChatReply, ChatRequest, request_id
 from curation.chat_turns import as_turn
 from curation.errors import RequestRefusedError, TeacherBusyError, TeacherKeyMissingError, TeacherRefusedError
-from curation.ids import canonical_json
+from curation.synthesis.attempt import Attempt
 from curation.synthesis.budget.prices import find_price
+from curation.synthesis.openai_reply import MalformedReplyError, Parsed, join_stream, read_completion
 from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.transport import HttpReply, HttpTransport, TransportError, event_loop
 
-MAX_REPLY_BYTES = 8_000_000
 _TEMPORARY_STATUS = frozenset({408, 409, 425, 429})
 """Refusals that may pass; every other 4xx stops the batch."""
 MIN_SECRET_CHARS = 8
@@ -48,23 +50,49 @@ class OpenAIChatModel:
         self._config = config
         self._price = find_price(config)
         self._needs_key = not is_loopback(config.endpoint)
-        self._lock = threading.Lock()
-        self._client: Any = None
-        self._has_schemas = True
+        # A proxy from the environment must not be asked for an endpoint on this machine.
+        self._transport = HttpTransport(uses_proxy=self._needs_key)
+        self._url = f"{config.endpoint}/chat/completions"
+        self._has_schemas = config.structured_output in ("auto", "json_schema")
         """Whether the endpoint is still believed to accept `response_format`."""
+        self._has_stream_usage = True
+        """Whether it accepts `stream_options`."""
         self._limit_name = "max_tokens"
         """OpenAI's reasoning models want `max_completion_tokens` instead."""
 
+    @property
+    def timeout_seconds(self) -> float:
+        """Longest time for one attempt unless the engine says otherwise."""
+        return self._config.timeout_seconds
+
+    @property
+    def max_timeout_seconds(self) -> float:
+        """How far that time may grow at a slow endpoint."""
+        return self._config.max_timeout_seconds or self._config.timeout_seconds
+
+    @property
+    def limits_per_minute(self) -> tuple[int | None, int | None]:
+        """Requests and tokens a minute that the endpoint is known to allow."""
+        return self._config.requests_per_minute, self._config.tokens_per_minute
+
     def complete(self, request: ChatRequest) -> ChatReply:
         """Answer one request; see `ChatModel.complete` for the errors."""
+        return asyncio.run_coroutine_threadsafe(self.complete_async(request, Attempt()), event_loop()).result()
+
+    async def complete_async(self, request: ChatRequest, attempt: Attempt) -> ChatReply:
+        """Answer one request within the time of the attempt; see `AsyncChatModel`."""
         key = self.read_key()
+        seconds = attempt.timeout_seconds or self._config.timeout_seconds
+        deadline = time.monotonic() + seconds
         while True:
-            sent = self.request_body(request)
-            try:
-                return self._ask(sent, key)
-            except _StatusError as error:
-                if not self._adapt(error, sent):
-                    raise self._classify(error, request) from None
+            sent = self._sent_body(request)
+            answer = await self._send(sent, key, max(deadline - time.monotonic(), 1e-3), seconds)
+            attempt.headers = answer.headers
+            if answer.status == 200:
+                return self._read_answer(answer, key)
+            reason = _redact(_reason(answer.body), key)[:400] or "no explanation"
+            if not self._adapt(answer.status, reason, sent):
+                raise self._classify(answer, reason, request)
 
     def read_key(self) -> str:
         """Return the key from the environment. Raises TeacherKeyMissingError, TeacherRefusedError."""
@@ -83,135 +111,91 @@ class OpenAIChatModel:
         body = {"model": self.model, "messages": [as_turn(message) for message in request.messages], **parameters}
         if limit is not None:
             body[self._limit_name] = limit
-        if request.schema is not None and self._has_schemas:
+        if request.schema is not None and self._config.structured_output == "json_object":
+            body["response_format"] = {"type": "json_object"}
+        elif request.schema is not None and self._has_schemas:
             schema = {"name": "reply", "schema": request.schema, "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
 
-    def _adapt(self, error: "_StatusError", sent: dict[str, Any]) -> bool:
+    def _sent_body(self, request: ChatRequest) -> dict[str, Any]:
+        body = self.request_body(request)
+        if self._config.stream:
+            body["stream"] = True
+            if self._has_stream_usage:
+                body["stream_options"] = {"include_usage": True}
+        return body
+
+    def _adapt(self, status: int, reason: str, sent: dict[str, Any]) -> bool:
         """Learn what the endpoint does not accept; True if the same request is worth sending once more in another form."""
-        if error.status not in (400, 422) or _ROW_PROBLEM.search(error.reason):
+        if status not in (400, 422) or _ROW_PROBLEM.search(reason):
             return False
-        if "max_tokens" in sent and "max_completion_tokens" in error.reason:
+        if "max_tokens" in sent and "max_completion_tokens" in reason:
             self._limit_name = "max_completion_tokens"
             return True
-        if "response_format" in sent:
+        if "stream_options" in sent and "stream_options" in reason:
+            self._has_stream_usage = False
+            return True
+        if "response_format" in sent and self._config.structured_output == "auto":
             self._has_schemas = False
             return True
         return False
 
-    def _ask(self, body: dict[str, Any], key: str) -> ChatReply:
-        """Send once. Raises _StatusError for an answer other than 200, TeacherBusyError for none or garbage."""
-        import httpx2
-        import openai
-
+    async def _send(self, body: dict[str, Any], key: str, seconds: float, told_seconds: float) -> HttpReply:
+        """Send once. Raises TeacherBusyError if there is no whole answer."""
+        headers = {"content-type": "application/json", "authorization": f"Bearer {key or 'none'}", "user-agent": "tunewright"}
+        data = json.dumps(body, allow_nan=False).encode()
         try:
-            data = self._send(body, key)
-        except openai.APIStatusError as error:
-            raise _StatusError(error.status_code, self._reason(error, key), _retry_after(error.response.headers)) from None
-        except (openai.APITimeoutError, httpx2.TimeoutException, TimeoutError):
-            raise self._busy(f"no answer within {self._config.timeout_seconds:g} s", has_contact=False) from None
-        except (openai.APIConnectionError, httpx2.TransportError) as error:
-            raise self._busy(_redact(f"no connection: {error.__cause__ or error}", key), has_contact=False) from None
-        except (openai.OpenAIError, httpx2.HTTPError, UnicodeError) as error:
-            raise self._busy(_redact(f"{type(error).__name__}: {error}", key)) from None
-        return self.read_reply(_redact(data.decode("utf-8", "replace"), key))
+            return await self._transport.post(self._url, data, headers, timeout_seconds=seconds)
+        except TransportError as error:
+            reason = f"no answer within {told_seconds:g} s" if error.is_timeout else _redact(str(error), key)
+            raise self._busy(reason, has_contact=error.has_contact, is_timeout=error.is_timeout) from None
 
-    def _send(self, body: dict[str, Any], key: str) -> bytes:
-        """Return the body of the answer, read under a limit of bytes and of time."""
-        deadline = time.monotonic() + self._config.timeout_seconds
-        client = self._open_client().with_options(api_key=key or "none")
-        with client.chat.completions.with_streaming_response.create(**body) as response:
-            data = bytearray()
-            for chunk in response.iter_bytes():
-                data += chunk
-                if len(data) > MAX_REPLY_BYTES:
-                    raise self._busy(f"its reply has more than {MAX_REPLY_BYTES} bytes")
-                if time.monotonic() > deadline:
-                    raise TimeoutError
-        return bytes(data)
-
-    def _open_client(self) -> Any:
-        """Return the one client (and connection pool) of this teacher. It knows no key."""
-        import openai
-
-        with self._lock:
-            if self._client is None:
-                # A proxy from the environment must not be asked for an endpoint on this machine.
-                http = openai.DefaultHttpx2Client(trust_env=self._needs_key)
-                self._client = openai.OpenAI(
-                    api_key="none",
-                    base_url=self.endpoint,
-                    max_retries=0,
-                    timeout=self._config.timeout_seconds,
-                    http_client=http,
-                )
-            return self._client
+    def _read_answer(self, answer: HttpReply, key: str) -> ChatReply:
+        text = _redact(answer.body.decode("utf-8", "replace"), key)
+        is_stream = answer.headers.get("content-type", "").startswith("text/event-stream")
+        try:
+            return self.read_reply(join_stream(text) if is_stream else text)
+        except MalformedReplyError as error:
+            raise self._busy(str(error)) from None
 
     def close(self) -> None:
         """Close the connections."""
-        with self._lock:
-            if self._client is not None:
-                self._client.close()
-                self._client = None
+        self._transport.close()
 
     def read_reply(self, text: str) -> ChatReply:
         """Read the JSON text of a chat completion. Raises TeacherBusyError if it is none."""
         if not text.strip():
             raise self._busy("its reply is empty")
         try:
-            value = json.loads(text, parse_constant=_refuse_constant)
-            choice = value["choices"][0]
-            message = choice["message"]
-            content = _content_text(message.get("content"))
-            usage = value.get("usage") or {}
-            prompt, completion = (_token_count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens"))
-            finish = choice.get("finish_reason") or "stop"
-            raw = canonical_json(value)
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-            raise self._busy(f"its reply is no chat completion: {' '.join(text[:120].split())!r}") from None
-        finish = "content_filter" if message.get("refusal") else str(finish)[:40]
-        return ChatReply(
-            text=content,
-            finish_reason=finish,
-            prompt_tokens=prompt,
-            completion_tokens=completion,
-            cost_usd=float(self._price.cost(prompt_tokens=prompt, completion_tokens=completion)) if self._price else 0.0,
-            raw=raw,
+            parsed = read_completion(text)
+        except MalformedReplyError as error:
+            raise self._busy(str(error)) from None
+        return ChatReply(**{name: getattr(parsed, name) for name in Parsed.__slots__}, cost_usd=self._cost_of(parsed))
+
+    def _cost_of(self, parsed: Parsed) -> float:
+        if self._price is None:
+            return 0.0
+        return float(
+            self._price.cost(
+                prompt_tokens=parsed.prompt_tokens,
+                completion_tokens=parsed.completion_tokens,
+                cached_prompt_tokens=parsed.cached_prompt_tokens,
+            )
         )
 
-    def _busy(self, reason: str, *, has_contact: bool = True, retry_after: float = 0.0) -> TeacherBusyError:
-        return TeacherBusyError(endpoint=self.endpoint, reason=reason[:500], has_contact=has_contact, retry_after=retry_after)
+    def _busy(self, reason: str, *, has_contact: bool = True, **fields: Any) -> TeacherBusyError:
+        return TeacherBusyError(endpoint=self.endpoint, reason=reason[:500], has_contact=has_contact, **fields)
 
-    def _classify(self, error: "_StatusError", request: ChatRequest) -> Exception:
-        reason = f"HTTP {error.status}: {error.reason}"[:500]
-        if error.status in (400, 413, 422) and (error.status == 413 or _ROW_PROBLEM.search(error.reason)):
+    def _classify(self, answer: HttpReply, explanation: str, request: ChatRequest) -> Exception:
+        status = answer.status
+        reason = f"HTTP {status}: {explanation}"[:500]
+        if status in (400, 413, 422) and (status == 413 or _ROW_PROBLEM.search(explanation)):
             return RequestRefusedError(endpoint=self.endpoint, reason=reason)
-        is_temporary = error.status in _TEMPORARY_STATUS and "insufficient_quota" not in error.reason
-        if 400 <= error.status < 500 and not is_temporary:
+        is_temporary = status in _TEMPORARY_STATUS and "insufficient_quota" not in explanation
+        if 300 <= status < 500 and not is_temporary:
             return TeacherRefusedError(endpoint=self.endpoint, request_id=request_id(self, request), reason=reason)
-        return self._busy(reason, retry_after=error.retry_after)
-
-    def _reason(self, error: Any, key: str) -> str:
-        """Return what the server says about a refusal, in one line."""
-        body = error.body
-        message = body.get("message") if isinstance(body, dict) else None
-        text = (
-            f"{message} {body.get('code') or ''}"
-            if isinstance(body, dict) and isinstance(message, str)
-            else error.response.text
-        )
-        return _redact(" ".join(text.split()), key)[:400] or "no explanation"
-
-
-class _StatusError(Exception):
-    """An answer other than 200."""
-
-    def __init__(self, status: int, reason: str, retry_after: float) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.retry_after = retry_after
+        return self._busy(reason, retry_after=_retry_after(answer.headers), status=status)
 
 
 def is_loopback(url: str) -> bool:
@@ -223,7 +207,18 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _retry_after(headers: Any) -> float:
+def _reason(body: bytes) -> str:
+    """Return what the server says about a refusal, in one line."""
+    text = body[:100_000].decode("utf-8", "replace")
+    try:
+        error = json.loads(text)["error"]
+        text = f"{error['message']} {error.get('code') or ''}"
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    return " ".join(text.split())
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
     """Return the seconds that a server asks to wait for, 0 if it does not say."""
     value = headers.get("retry-after", "").strip()
     try:
@@ -238,22 +233,3 @@ def _retry_after(headers: Any) -> float:
 
 def _redact(text: str, key: str) -> str:
     return text.replace(key, "[key]") if len(key) >= MIN_SECRET_CHARS else text
-
-
-def _content_text(content: Any) -> str:
-    """Return the text of a message: a string, nothing, or a list of parts."""
-    if content is None:
-        return ""
-    if isinstance(content, list):
-        return "".join(part["text"] for part in content if part.get("type") == "text")
-    if not isinstance(content, str):
-        raise TypeError("content is no text")
-    return content
-
-
-def _token_count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else 0
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")

@@ -147,7 +147,7 @@ def test_json_cut_anywhere_is_worth_another_try(cut: int) -> None:
 
 
 def test_a_huge_reply_is_not_read_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("curation.synthesis.openai_model.MAX_REPLY_BYTES", 10_000)
+    monkeypatch.setattr("curation.synthesis.transport.MAX_REPLY_BYTES", 10_000)
     with pytest.raises(TeacherBusyError, match="more than 10000 bytes"):
         ask_once(chat("x" * 200_000))
 
