@@ -92,11 +92,11 @@ def check_request(text: str, *, minimum: int = 8, maximum: int = 4_000) -> None:
         raise UnusableError("refers_to_nothing", "The instruction speaks of a text, file or picture that is not there.")
 
 
-def check_answer(example: Example) -> None:
-    """Check the answer of a row. Raises UnusableError."""
+def check_answer(example: Example, maximum: int = MAX_ANSWER_CHARS) -> None:
+    """Check the answer of a row; `maximum` is in characters. Raises UnusableError."""
     last = example.messages[-1]
     if not last.tool_calls:
-        check_text(last.content, "answer", 1, MAX_ANSWER_CHARS)
+        check_text(last.content, "answer", 1, maximum)
     problem = check_refusal(view_of(example), _RULES)
     if problem is not None:
         raise UnusableError(problem.reason, problem.detail)
@@ -105,8 +105,9 @@ def check_answer(example: Example) -> None:
 class InventedRows:
     """The rows and rejections of one call of `make`, as they come into being."""
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, *, max_answer_chars: int = MAX_ANSWER_CHARS) -> None:
         self.method = method
+        self.max_answer_chars = max_answer_chars
         self.examples: list[Example] = []
         self.pairs: list[PreferencePair] = []
         self.tasks: list[VerifiableTask] = []
@@ -162,7 +163,7 @@ class InventedRows:
             ),
         )
         try:
-            check_answer(example)
+            check_answer(example, self.max_answer_chars)
         except UnusableError as problem:
             self.reject(key, origin, problem, example.answer)
             return None

@@ -56,7 +56,6 @@ def test_a_chain_grows_from_step_to_step(ledger: RequestLedger) -> None:
         (" how do I SORT a table  by price? ", "no_change"),
         ("How do I sort - a table by price ?", "no_change"),
         ("How do I sort by price?", "near_copy"),
-        ("How do I sort a table by prices?", "near_copy"),
         ("#Rewritten Prompt#: Explain how to order things.", "speaks_of_prompt"),
         ("Make the given prompt harder by asking for two columns.", "speaks_of_prompt"),
         ("Sort by price. Write the task only.", "copies_prompt"),
@@ -70,6 +69,12 @@ def test_a_failed_evolution_is_told_and_not_answered(ledger: RequestLedger, text
     assert [rejection.reason for rejection in made.rejections] == [reason]
     assert made.figures == {"failed_evolutions": 1.0}
     assert len(model.requests) == 1
+
+
+def test_how_near_a_copy_may_be_stands_in_the_recipe(ledger: RequestLedger) -> None:
+    nearly = "How do I sort a table by prices?"
+    assert len(run(ledger, steps(nearly), rounds=1)[0].examples) == 1
+    assert run(ledger, steps(nearly), rounds=1, max_similarity=0.7)[0].rejections[0].reason == "near_copy"
 
 
 @pytest.mark.parametrize(
