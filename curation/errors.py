@@ -239,3 +239,14 @@ class UnknownGraderError(TunewrightError):
 
 class LedgerFileError(TunewrightError):
     """The ledger file {path} cannot be used: {reason}. The ledger itself is as it was; correct the path or get the file again."""
+
+
+# budget
+
+
+class BudgetExhaustedError(TunewrightError):
+    """The budget of recipe '{recipe}' is used up: {spent} are spent of {limit}, at most {in_flight} more are under way, and the next request could cost {needed}. Every reply paid for is kept: raise `budget` in the recipe and run again to go on from here."""
+
+
+class UnknownPriceError(TunewrightError):
+    """The recipe sets `budget.max_usd`, but the price of the teacher '{teacher}' at {endpoint} is not known. State `price_input_usd_per_million` and `price_output_usd_per_million` (0 if it costs nothing), or set `budget.on_unknown_price: warn`."""

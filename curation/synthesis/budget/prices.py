@@ -8,6 +8,7 @@
 Prices in the recipe go before the table `prices.yaml`, which holds for the endpoint that it names only.
 """
 
+import dataclasses
 import fnmatch
 import functools
 from dataclasses import dataclass
@@ -51,6 +52,17 @@ class Price:
         if is_long:
             prompt, completion = prompt * self.long_input_factor, completion * self.long_output_factor
         return (prompt + completion) / _MILLION * (self.batch_factor if is_batch else 1)
+
+    def most(self, *, prompt_tokens: int, completion_tokens: int) -> Decimal:
+        """Return the most that so many tokens can cost."""
+        dearest = max(self.input_usd, self.cached_input_usd)
+        worst = dataclasses.replace(self, input_usd=dearest, cached_input_usd=dearest)
+        return worst.cost(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+
+    @property
+    def is_charged(self) -> bool:
+        """Whether anything costs money."""
+        return max(self.input_usd, self.output_usd) > 0
 
     def cost_of(self, reply: ChatReply, *, is_batch: bool = False) -> Decimal:
         """Return what a reply cost."""
