@@ -250,3 +250,7 @@ class BudgetExhaustedError(TunewrightError):
 
 class UnknownPriceError(TunewrightError):
     """The recipe sets `budget.max_usd`, but the price of the teacher '{teacher}' at {endpoint} is not known. State `price_input_usd_per_million` and `price_output_usd_per_million` (0 if it costs nothing), or set `budget.on_unknown_price: warn`."""
+
+
+class BatchRefusedError(TunewrightError):
+    """The batch service at {endpoint} refused ({action}): HTTP {status}: {reason}. Nothing is lost: what a batch does not answer is asked live."""
