@@ -10,7 +10,7 @@ from assets.ingest import shard_partitions
 from assets.recipe import Recipe
 from assets.stage import Outputs, run_stage
 from curation.home import Home
-from curation.records import Document, Example, PreferencePair, Record, Rejection
+from curation.records import Document, Example, PreferencePair, Record, Rejection, VerifiableTask
 from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.engine import Progress
 from curation.synthesis.generate import generate
@@ -72,7 +72,7 @@ def _generate(recipe: Recipe, home: Home, shard: str, log: Any) -> Outputs:
         )
     values = {
         "rows_in": made.num_proposed,
-        "rows_out": len(made.examples) + len(made.pairs),
+        "rows_out": len(made.examples) + len(made.pairs) + len(made.tasks),
         "rejected": len(made.rejections),
         "teacher_calls": made.report.num_calls,
         "cached_replies": made.report.num_cached,
@@ -84,6 +84,7 @@ def _generate(recipe: Recipe, home: Home, shard: str, log: Any) -> Outputs:
     tables: dict[str, tuple[type, Sequence[Record]]] = {
         "examples": (Example, made.examples),
         "pairs": (PreferencePair, made.pairs),
+        "tasks": (VerifiableTask, made.tasks),
         "rejections": (Rejection, made.rejections),
     }
     return Outputs(tables=tables, values=values, is_complete=made.report.num_failed == 0)

@@ -17,10 +17,15 @@ from curation.curate.stage import curate
 from curation.embedding.choose import opened_embedder
 from curation.home import Home
 from curation.ids import content_hash
-from curation.records import Example, Message, PreferencePair, PrivacyFinding, Rejection, UnpairedPreference
+from curation.records import Example, Message, PreferencePair, PrivacyFinding, Rejection, UnpairedPreference, VerifiableTask
 from curation.store import Snapshot, Store
 
-ROW_CLASSES: Mapping[str, type] = {"examples": Example, "pairs": PreferencePair, "unpaired": UnpairedPreference}
+ROW_CLASSES: Mapping[str, type] = {
+    "examples": Example,
+    "pairs": PreferencePair,
+    "unpaired": UnpairedPreference,
+    "tasks": VerifiableTask,
+}
 
 STAGES_THAT_REJECT = ("documents", "demonstrations", "candidates", "curated_examples", "verified_examples", "sft_dataset")
 """In the order of the graph."""
@@ -74,16 +79,20 @@ def _curate(recipe: Recipe, home: Home, inputs: list[Snapshot]) -> Outputs:
             rows["pairs"],
             rows["unpaired"],
             recipe.curate_settings(),
+            tasks=rows["tasks"],
             version=row_check_version(recipe),
             known=_known_checks(recipe, store),
             benchmark_items=read_benchmarks(recipe.contamination),
             embedder=embedder,
         )
-    num_in, num_out = (sum(map(len, group)) for group in (rows.values(), (kept.examples, kept.pairs, kept.unpaired)))
+    num_in, num_out = (
+        sum(map(len, group)) for group in (rows.values(), (kept.examples, kept.pairs, kept.unpaired, kept.tasks))
+    )
     tables: dict[str, tuple[type, Sequence[Any]]] = {
         "examples": (Example, kept.examples),
         "pairs": (PreferencePair, kept.pairs),
         "unpaired": (UnpairedPreference, kept.unpaired),
+        "tasks": (VerifiableTask, kept.tasks),
         "rejections": (Rejection, kept.rejections),
         "findings": (PrivacyFinding, kept.findings),
         "row_checks": (RowCheck, kept.row_checks),

@@ -13,7 +13,7 @@ from assets.stage import Outputs, run_stage
 from curation.curate.split import select_split, split_documents
 from curation.home import Home
 from curation.mix.training_set import choose_training_rows
-from curation.records import Document, Example, PreferencePair, Rejection, UnpairedPreference
+from curation.records import Document, Example, PreferencePair, Rejection, UnpairedPreference, VerifiableTask
 from curation.store import Snapshot, Store
 
 
@@ -61,6 +61,11 @@ def _training_ratings(recipe: Recipe, store: Store, inputs: list[Snapshot]) -> O
     return Outputs(tables={"unpaired": (UnpairedPreference, rows)})
 
 
+def _training_tasks(recipe: Recipe, store: Store, inputs: list[Snapshot]) -> Outputs:
+    rows = select_split(store.read_table(VerifiableTask, inputs[0].tables["tasks"].root), "train")
+    return Outputs(tables={"tasks": (VerifiableTask, rows)})
+
+
 def _curated(recipe: Recipe, store: Store) -> list[Snapshot]:
     return [store.snapshot(recipe.asset("curated_examples"))]
 
@@ -103,6 +108,12 @@ DATASETS = {
         inputs=_curated,
         make=_training_ratings,
     ),
+    "prompt_dataset": _Dataset(
+        description="Prompts whose answers a grader checks against a reference (reinforcement learning).",
+        deps=("curated_examples",),
+        inputs=_curated,
+        make=_training_tasks,
+    ),
     "dapt_corpus": _Dataset(
         description="Documents for continued pre-training; those of held-out groups are left out.",
         deps=("documents", "source_manifest"),
@@ -116,6 +127,7 @@ def build(recipe: Recipe) -> list[Any]:
     """Return the assets of this stage that the recipe's training stages need."""
     unused = {"preference_dataset"} if recipe.training.preference is None else set()
     unused |= set() if any(source.role == "demonstrations" for source in recipe.sources) else {"unpaired_dataset"}
+    unused |= set() if recipe.generate.makes_tasks else {"prompt_dataset"}
     return [_asset(recipe, name, dataset) for name, dataset in DATASETS.items() if name not in unused]
 
 

@@ -9,11 +9,31 @@ import dagster as dg
 
 from assets.charts import bar_chart, escape, most_frequent, share_chart
 from assets.stage import StageRun
-from curation.records import ContaminationPair, Document, Example, PreferencePair, Rejection, ReviewItem, UnpairedPreference
+from curation.records import (
+    ContaminationPair,
+    Document,
+    Example,
+    PreferencePair,
+    Rejection,
+    ReviewItem,
+    UnpairedPreference,
+    VerifiableTask,
+)
 from curation.store import NOT_IN_VERSION, Store
 from evaluation.records import EvalAnswer, Score
 
-_ROWS = (Document, Example, PreferencePair, UnpairedPreference, Rejection, ReviewItem, ContaminationPair, EvalAnswer, Score)
+_ROWS = (
+    Document,
+    Example,
+    PreferencePair,
+    UnpairedPreference,
+    VerifiableTask,
+    Rejection,
+    ReviewItem,
+    ContaminationPair,
+    EvalAnswer,
+    Score,
+)
 RECORDS: dict[str, type] = {cls.__name__: cls for cls in _ROWS}
 SAMPLE_ROWS = 5
 CELL_CHARS = 160

@@ -22,7 +22,7 @@ from curation.mix.config import MixConfig, SelectionConfig
 from curation.privacy.config import PrivacyConfig
 from curation.quality.config import QualityConfig
 from curation.review.config import ReviewConfig
-from curation.synthesis.config import GenerateConfig
+from curation.synthesis.config import ON_DEMONSTRATIONS, ON_DOCUMENTS, GenerateConfig
 from curation.synthesis.teacher_config import TeacherConfig
 from curation.terms.config import TermsConfig
 from evaluation.config import EvaluationConfig, ReleaseConfig
@@ -112,20 +112,18 @@ class Recipe:
 
     def _check_stages(self) -> None:
         has_demonstrations = any(source.role == "demonstrations" for source in self.sources)
-        has_method = self.generate.routing is not None or self.generate.grounded_qa is not None
         has_documents = any(source.role == "documents" for source in self.sources)
+        on_documents, on_demonstrations = self.generate.methods(ON_DOCUMENTS), self.generate.methods(ON_DEMONSTRATIONS)
         check(
-            has_method or has_demonstrations,
+            bool(on_documents) or has_demonstrations,
             "generate",
-            "needs a method (routing, grounded_qa), or a source with role demonstrations",
+            "needs a method that works on documents (routing, document_qa, raft, ...), or a source with role demonstrations",
             None,
         )
-        check(
-            has_documents or not has_method,
-            "sources",
-            "needs a source with role documents, since generate writes examples from them",
-            [],
-        )
+        problem = "needs a source with role documents, since generate writes examples from them"
+        check(has_documents or not on_documents, "sources", problem, on_documents)
+        problem = "needs a source with role demonstrations, since generate starts from them"
+        check(has_demonstrations or not on_demonstrations, "sources", problem, on_demonstrations)
         if self.training.preference is not None:
             check(
                 self.generate.pairs is not None,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from curation.collapse.config import CollapseConfig
 from curation.filters.text_view import RuleRow
 from curation.ids import stable_fraction
-from curation.records import PreferencePair
+from curation.records import PreferencePair, VerifiableTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ def text_of(row: RuleRow) -> str:
     """Return what a row teaches: its last question and its (chosen) answer."""
     asked = row.prompt
     question = next((message.content for message in reversed(asked) if message.role == "user"), "")
+    if isinstance(row, VerifiableTask):
+        return f"{question}\n{row.reference}"
     answer = row.chosen if isinstance(row, PreferencePair) else row.answer
     return f"{question}\n{answer}"
 

@@ -21,15 +21,25 @@ from curation.ids import canonical_json, hash_text
 from curation.ingest.text import normalise_text
 from curation.privacy.config import PrivacyConfig
 from curation.privacy.screen import Screener
-from curation.records import Example, Message, PreferencePair, PrivacyFinding, Rejection, UnpairedPreference, as_row, reject
+from curation.records import (
+    Example,
+    Message,
+    PreferencePair,
+    PrivacyFinding,
+    Rejection,
+    UnpairedPreference,
+    VerifiableTask,
+    as_row,
+    reject,
+)
 from curation.tables import from_row
 
-Row: TypeAlias = Example | PreferencePair | UnpairedPreference
+Row: TypeAlias = Example | PreferencePair | UnpairedPreference | VerifiableTask
 
 STAGE = "curated_examples"
 UNDETERMINED = "und"
 """ISO 639-2 code for a language that is not known."""
-CLASSES: dict[str, type] = {cls.__name__: cls for cls in (Example, PreferencePair, UnpairedPreference)}
+CLASSES: dict[str, type] = {cls.__name__: cls for cls in (Example, PreferencePair, UnpairedPreference, VerifiableTask)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,6 +175,8 @@ def clean_row(row: Row, rules: RuleConfig) -> Row:
     if isinstance(row, PreferencePair):
         chosen, rejected = normalise_text(row.chosen), normalise_text(row.rejected)
         return clean_marks(replace(row, prompt=_clean(row.prompt), chosen=chosen, rejected=rejected), rules)
+    if isinstance(row, VerifiableTask):
+        return replace(row, prompt=_clean(row.prompt), reference=normalise_text(row.reference))
     return clean_marks(replace(row, prompt=_clean(row.prompt), answer=normalise_text(row.answer)), rules)
 
 

@@ -8,9 +8,9 @@ from typing import Literal, TypeVar
 
 from curation.curate.config import CurateConfig
 from curation.ids import stable_fraction
-from curation.records import Document, Example, PreferencePair, UnpairedPreference
+from curation.records import Document, Example, PreferencePair, UnpairedPreference, VerifiableTask
 
-R = TypeVar("R", Example, PreferencePair, UnpairedPreference)
+R = TypeVar("R", Example, PreferencePair, UnpairedPreference, VerifiableTask)
 
 
 def split_of(group: str, config: CurateConfig) -> Literal["train", "eval"]:

@@ -1,7 +1,8 @@
 """The stage `curated_examples`: clean rows without duplicates, leaks or contradictions, each on one side of the split.
 
     curated = curate(examples, pairs, unpaired, settings, version="5c...", known=stored_checks)
-    rows in == len(curated.examples) + len(curated.pairs) + len(curated.unpaired) + len(curated.rejections)
+    rows in == len(curated.examples) + len(curated.pairs) + len(curated.unpaired) + len(curated.tasks)
+                + len(curated.rejections)
 
 In this order: every row by itself (cleaned, screened, rules), rows that contradict or repeat others, the split, what gives
 evaluation items away, terms, and what the quality suite rejects. A pair goes where its parent (the first one) goes.
@@ -22,7 +23,16 @@ from curation.curate.split import split_of
 from curation.duplicates.comparison import comparison_text
 from curation.duplicates.duplicates import drop_duplicates
 from curation.embedding.embedder import Embedder, Vectors
-from curation.records import Example, PreferencePair, PrivacyFinding, Rejection, UnpairedPreference, record_hash, reject
+from curation.records import (
+    Example,
+    PreferencePair,
+    PrivacyFinding,
+    Rejection,
+    UnpairedPreference,
+    VerifiableTask,
+    record_hash,
+    reject,
+)
 from curation.terms.judge import judge_terms
 
 
@@ -33,6 +43,7 @@ class Curated:
     examples: tuple[Example, ...]
     pairs: tuple[PreferencePair, ...]
     unpaired: tuple[UnpairedPreference, ...]
+    tasks: tuple[VerifiableTask, ...]
     rejections: tuple[Rejection, ...]
     findings: tuple[PrivacyFinding, ...]
     row_checks: tuple[RowCheck, ...]
@@ -70,6 +81,7 @@ def curate(
     unpaired: Iterable[UnpairedPreference],
     settings: CurateSettings,
     *,
+    tasks: Iterable[VerifiableTask] = (),
     version: str,
     known: Iterable[RowCheck] = (),
     benchmark_items: Sequence[EvalItem] = (),
@@ -82,13 +94,14 @@ def curate(
         pairs: all preference pairs.
         unpaired: all answers with a thumb up or down.
         settings: what the recipe asks for.
+        tasks: all prompts whose answers a grader checks.
         version: hash of code and configuration, under which the outcomes of single rows are stored.
         known: stored outcomes; those of another version are passed over.
         benchmark_items: items of benchmark files that training rows must not give away.
         embedder: makes vectors, for paraphrases and semantic duplicates; None where the recipe wants none.
     """
     clock = _Clock()
-    rows: list[Row] = [*_in_order(examples), *_in_order(pairs), *_in_order(unpaired)]
+    rows: list[Row] = [*_in_order(examples), *_in_order(pairs), *_in_order(unpaired), *_in_order(tasks)]
     checked = check_rows(
         rows, rules=settings.curate.rules, privacy=settings.privacy, version=version, known=known_checks(known, version)
     )
@@ -111,6 +124,7 @@ def curate(
         examples=tuple(row for row in done if isinstance(row, Example)),
         pairs=tuple(row for row in done if isinstance(row, PreferencePair)),
         unpaired=tuple(row for row in done if isinstance(row, UnpairedPreference)),
+        tasks=tuple(row for row in done if isinstance(row, VerifiableTask)),
         rejections=tuple(sorted(rejections, key=lambda item: (item.key, item.reason, item.record_hash))),
         findings=tuple(checked.findings),
         row_checks=tuple(checked.checks),
@@ -152,7 +166,7 @@ class _Unique(NamedTuple):
 def _without_duplicates(rows: Sequence[Row], settings: CurateSettings, embedder: Embedder | None) -> _Unique:
     """Drop copies kind by kind, examples first: a pair whose example was not kept is dropped with it."""
     out = _Unique([], [], [], Counter())
-    for cls in (Example, PreferencePair, UnpairedPreference):
+    for cls in (Example, PreferencePair, UnpairedPreference, VerifiableTask):
         mine = [row for row in rows if isinstance(row, cls)]
         mine = _without_orphans(mine, out.kept, out.rejections) if cls is PreferencePair else mine
         found = drop_duplicates(mine, settings.curate.duplicates, vectors=_vectors(mine, settings, embedder))

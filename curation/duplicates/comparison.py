@@ -6,9 +6,9 @@ compare_by(example).text        "How do I sort?"        (system messages are lef
 from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
-from curation.records import Example, Message, PreferencePair, UnpairedPreference
+from curation.records import Example, Message, PreferencePair, UnpairedPreference, VerifiableTask
 
-Row = Example | PreferencePair | UnpairedPreference
+Row = Example | PreferencePair | UnpairedPreference | VerifiableTask
 PromptKey = tuple[tuple[str, ...], ...]
 
 
@@ -52,6 +52,9 @@ def compare_by(row: Row) -> Comparison:
         chosen, rejected = answer_key(row.chosen), answer_key(row.rejected)
         question = (prompt, min(chosen, rejected), max(chosen, rejected))
         return Comparison(text, f"{chosen}\n{rejected}", question, chosen, "The same answers are ranked the other way in")
+    if isinstance(row, VerifiableTask):
+        reference = answer_key(row.reference)
+        return Comparison(text, reference, prompt, reference, "The same prompt has another reference in")
     answer = answer_key(row.answer)
     full = f"{'good' if row.is_desirable else 'bad'}\n{answer}"
     return Comparison(text, full, (prompt, answer), row.is_desirable, "The same answer has the other label in")

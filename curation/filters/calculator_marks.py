@@ -10,9 +10,9 @@ from typing import TypeVar
 from curation.filters.rule_config import RuleConfig
 from curation.filters.rules import Problem
 from curation.filters.text_view import TextView
-from curation.records import Example, PreferencePair, UnpairedPreference
+from curation.records import Example, PreferencePair, UnpairedPreference, VerifiableTask
 
-R = TypeVar("R", Example, PreferencePair, UnpairedPreference)
+R = TypeVar("R", Example, PreferencePair, UnpairedPreference, VerifiableTask)
 
 _MARK = re.compile(r"<<(?!\s)[\d\s.,+\-*/x()%$^]{1,200}=(?!=)[\d\s.,+\-*/x()%$^=]{1,200}(?<!\s)>>")
 
@@ -40,6 +40,8 @@ def clean_marks(row: R, config: RuleConfig) -> R:
         if "<<" not in row.chosen and "<<" not in row.rejected:
             return row
         return replace(row, chosen=strip_marks(row.chosen), rejected=strip_marks(row.rejected))
+    if isinstance(row, VerifiableTask):
+        return row
     return replace(row, answer=strip_marks(row.answer)) if "<<" in row.answer else row
 
 

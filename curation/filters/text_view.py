@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from curation.records import Document, Example, Message, PreferencePair, ToolCall, UnpairedPreference
+from curation.records import Document, Example, Message, PreferencePair, ToolCall, UnpairedPreference, VerifiableTask
 
-RuleRow = Example | PreferencePair | UnpairedPreference
-ViewKind = Literal["example", "pair", "unpaired", "document"]
+RuleRow = Example | PreferencePair | UnpairedPreference | VerifiableTask
+ViewKind = Literal["example", "pair", "unpaired", "task", "document"]
 
 _FENCE_LINE = re.compile(r"^[ \t]{0,8}(`{3,64}|~{3,64})([^\n`]{0,200})$", re.MULTILINE)
 _CODE_REQUEST = re.compile(
@@ -114,6 +114,8 @@ def view_of(row: RuleRow) -> TextView:
         return _view("example", row, row.prompt, last.content, tools=row.tools, calls=last.tool_calls, is_well_formed=fits)
     if isinstance(row, PreferencePair):
         return _view("pair", row, row.prompt, row.chosen, rejected=row.rejected, tools=row.tools)
+    if isinstance(row, VerifiableTask):
+        return _view("task", row, row.prompt, "", has_good_answer=False)  # a reference may be one digit: no answer to judge
     if row.is_desirable:
         return _view("unpaired", row, row.prompt, row.answer)
     return _view("unpaired", row, row.prompt, "", rejected=row.answer, has_good_answer=False)

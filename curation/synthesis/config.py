@@ -10,6 +10,14 @@ generate:
 from typing import Literal
 
 from curation.config import check, config
+from curation.synthesis.methods.conversation import ConversationConfig
+from curation.synthesis.methods.conversion import ConversionConfig
+from curation.synthesis.methods.document_qa import DocumentQaConfig
+from curation.synthesis.methods.evol_instruct import EvolInstructConfig
+from curation.synthesis.methods.raft import RaftConfig
+from curation.synthesis.methods.reasoning import ReasoningConfig
+from curation.synthesis.methods.self_instruct import SelfInstructConfig
+from curation.synthesis.methods.variation import VariationConfig
 
 PairKind = Literal["wrong_route", "wrong_format", "ungrounded"]
 
@@ -72,6 +80,12 @@ class PairsConfig:
         check(distinct, "kinds", "needs at least one kind, each once", list(self.kinds))
 
 
+ON_DOCUMENTS = frozenset({"routing", "grounded_qa", "document_qa", "raft", "conversation", "conversion"})
+"""Methods that work on documents."""
+ON_DEMONSTRATIONS = frozenset({"variation", "self_instruct", "evol_instruct", "reasoning"})
+"""Methods that work on demonstrations."""
+
+
 @config
 class GenerateConfig:
     """What is generated from the documents; a method that is left out is not used."""
@@ -82,11 +96,44 @@ class GenerateConfig:
     grounded_qa: GroundedQaConfig | None = None
     """Questions answered from the document."""
 
+    document_qa: DocumentQaConfig | None = None
+    """Questions about a document with verbatim cited spans, a share of them unanswerable."""
+
+    raft: RaftConfig | None = None
+    """Questions among the document that answers them and hard distractors (retrieval-augmented fine-tuning)."""
+
+    conversation: ConversationConfig | None = None
+    """Conversations of several turns that a document supports."""
+
+    conversion: ConversionConfig | None = None
+    """Raw tickets or threads turned into demonstrations."""
+
+    variation: VariationConfig | None = None
+    """Prompts of demonstrations in other words, or as other people would put them."""
+
+    self_instruct: SelfInstructConfig | None = None
+    """New instructions beside those of the demonstrations."""
+
+    evol_instruct: EvolInstructConfig | None = None
+    """Demonstrations made harder or rarer."""
+
+    reasoning: ReasoningConfig | None = None
+    """Traces of reasoning whose final answers are right."""
+
     pairs: PairsConfig | None = None
     """Preference pairs from these examples and from the demonstrations."""
 
     seed: int = 0
     """Seed of the teacher's sampling and of every choice made here."""
+
+    def methods(self, work_on: frozenset[str]) -> list[str]:
+        """Return the names of the recipe's methods among those that work on documents, or on demonstrations."""
+        return [name for name in sorted(work_on) if getattr(self, name) is not None]
+
+    @property
+    def makes_tasks(self) -> bool:
+        """Whether any method makes prompts that a grader checks."""
+        return False
 
     def __post_init__(self) -> None:
         kinds = self.pairs.kinds if self.pairs else ()

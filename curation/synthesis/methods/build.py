@@ -7,9 +7,26 @@ from collections.abc import Callable
 from typing import Any
 
 from curation.synthesis.config import GenerateConfig
+from curation.synthesis.methods.conversation import Conversation
+from curation.synthesis.methods.conversion import Conversion
+from curation.synthesis.methods.document_qa import DocumentQa
+from curation.synthesis.methods.evol_instruct import EvolInstruct
 from curation.synthesis.methods.method import Method
+from curation.synthesis.methods.raft import Raft
+from curation.synthesis.methods.reasoning import Reasoning
+from curation.synthesis.methods.self_instruct import SelfInstruct
+from curation.synthesis.methods.variation import Variation
 
-METHODS: dict[str, Callable[[Any], Method]] = {}
+METHODS: dict[str, Callable[[Any], Method]] = {
+    "document_qa": DocumentQa,
+    "raft": Raft,
+    "conversation": Conversation,
+    "conversion": Conversion,
+    "variation": Variation,
+    "self_instruct": SelfInstruct,
+    "evol_instruct": EvolInstruct,
+    "reasoning": Reasoning,
+}
 """Section of `generate` -> what builds the method from it."""
 
 

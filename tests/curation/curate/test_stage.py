@@ -15,7 +15,7 @@ from curation.curate.stage import curate as curate_rows
 from curation.duplicates.config import DuplicateConfig
 from curation.errors import ConfigError
 from curation.filters.rule_config import RuleConfig
-from curation.records import Example, Message, Origin, PreferencePair, Provenance
+from curation.records import Example, Message, Origin, PreferencePair, Provenance, VerifiableTask
 from curation.terms.config import TermsConfig
 
 CONFIG = CurateConfig(duplicates=DuplicateConfig(near_threshold=0.9))
@@ -207,3 +207,29 @@ def test_twenty_thousand_different_rows_stay() -> None:
     words = ["".join(choose.choices("abcdefghijklmnop", k=6)) for _ in range(3000)]
     rows = [_example(f"k{n}", "How do I " + " ".join(choose.choices(words, k=12)), "x", f"g{n}") for n in range(20_000)]
     assert len(curate(rows, [], CONFIG).examples) == 20_000
+
+
+def _task(key: str, prompt: str, reference: str, group: str = TRAIN) -> VerifiableTask:
+    asked = (Message(role="user", content=prompt),)
+    made_by = Provenance(origin="synthetic", method="test")
+    return VerifiableTask(
+        key=key, task="qa", prompt=asked, reference=reference, grader="exact", group=group, provenance=made_by
+    )
+
+
+def test_tasks_are_screened_and_copies_and_contradictions_go() -> None:
+    leak = _task("leak", "Write to ann.lee@example-corp.com about the invoice of last week please", "sent")
+    tasks = [
+        _task("a", LONG + ".", "7"),
+        _task("b", LONG + ".", "7"),
+        _task("c", "How many rows does the table of the second chapter have?", "8", EVAL),
+        _task("d", "How many rows does the table of the second chapter have?", "9", EVAL),
+        leak,
+    ]
+    settings = CurateSettings(curate=CONFIG, terms=TermsConfig(action="warn"))
+    curated = curate_rows([], [], [], settings, version="test", tasks=tasks)
+    assert [(task.key, task.split) for task in curated.tasks] == [("a", "train"), ("leak", "train")]
+    assert "ann.lee" not in curated.tasks[1].prompt[0].content
+    assert _reasons(curated) == {"b": "exact_duplicate", "c": "conflicting_answers", "d": "conflicting_answers"}
+    again = curate_rows([], [], [], settings, version="test", tasks=tasks, known=curated.row_checks)
+    assert (again.num_checked, again.tasks) == (0, curated.tasks)
