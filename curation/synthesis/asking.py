@@ -23,6 +23,7 @@ from curation.chat_model import ChatModel, ChatReply, ChatRequest
 from curation.errors import TeacherKeyMissingError, TeacherRefusedError, TeacherUnreachableError
 from curation.ids import canonical_json, stable_fraction
 from curation.records import Message, Provenance, Rejection
+from curation.synthesis.budget.guard import BudgetGuard
 from curation.synthesis.engine import CallReport, Completion, Progress, complete_all, report_calls
 from curation.synthesis.ledger import RequestLedger
 from curation.synthesis.parse import UnusableError, excerpt_of, find_json
@@ -121,6 +122,8 @@ class SessionTeacher:
     model: ChatModel
     weight: float = 1.0
     """Share of the asks that go to it first, relative to the others. 0: only when the others fail."""
+    guard: BudgetGuard | None = None
+    """What is asked before a request is sent; None: spending has no limit."""
 
 
 class Session:
@@ -141,6 +144,8 @@ class Session:
         self.seed = seed
         self.report = CallReport()
         """What was asked and paid so far."""
+        self.asked: dict[str, tuple[str, ...]] = {}
+        """The calls made for each key that was asked about, so that their cost can be told apart."""
         self._ledger = ledger
         self._on_progress = on_progress
         self._complete = complete
@@ -167,7 +172,11 @@ class Session:
                 for position, answer in zip(positions, self._ask_one(number, [asks[at] for at in positions]), strict=False):
                     answers[position] = answer
             waiting = [position for position in waiting if answers[position] is None]
-        return [answer for answer in answers if answer is not None]
+        done = [answer for answer in answers if answer is not None]
+        for answer in done:
+            calls = (*self.asked.get(answer.ask.key, ()), *answer.request_ids)
+            self.asked[answer.ask.key] = tuple(dict.fromkeys(calls))
+        return done
 
     def _by_teacher(self, asks: Sequence[Ask], waiting: Sequence[int]) -> dict[int, list[int]]:
         """Return which asks go to which teacher: drawn by a stable hash of the key among those that can be reached."""
@@ -231,6 +240,7 @@ class Session:
             concurrency=teacher.config.concurrency,
             max_attempts=teacher.config.max_attempts,
             on_progress=self._on_progress,
+            **({} if teacher.guard is None else {"budget": teacher.guard}),
         )
         self.report += report_calls(completions)
         return [

@@ -8,35 +8,32 @@ Replies in the ledger are used without a call. Every other request is tried up t
 reply that is stored, or failed with its reason. An interruption loses at most the replies that were still under way.
 """
 
-import queue
-import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from curation.chat_model import ChatModel, ChatReply, ChatRequest, request_id
-from curation.errors import RequestRefusedError, TeacherBusyError, TeacherUnreachableError
-from curation.ids import stable_fraction
+from curation.chat_model import ChatModel, ChatRequest, request_id
+from curation.synthesis.attempt import AsyncChatModel, Attempt
+from curation.synthesis.endpoint_limits import control_of
 from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.progress import PROGRESS_SECONDS, Progress, ProgressCounter
+from curation.synthesis.scheduling import BudgetGuard, Completion, Plan, Scheduler
+from curation.synthesis.transport import event_loop
+
+__all__ = [
+    "AsyncChatModel",
+    "Attempt",
+    "BudgetGuard",
+    "CallReport",
+    "Completion",
+    "Progress",
+    "complete_all",
+    "report_calls",
+]
 
 FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 60.0
-LONGEST_RETRY_AFTER_SECONDS = 900.0
-"""A server that asks for a longer wait has run out of quota; the request then fails."""
-FAILURES_UNTIL_UNREACHABLE = 3
-"""Requests that fail in a row without contact to the endpoint before the rest is given up; one if there never was any."""
-PROGRESS_SECONDS = 2.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Completion:
-    """What became of one request: a reply, or the reason why there is none."""
-
-    request_id: str
-    reply: ChatReply | None
-    is_cached: bool
-    error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,31 +47,11 @@ class CallReport:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
+    num_stopped: int = 0
+    """Requests that were not sent because the budget was used up."""
 
     def __add__(self, other: "CallReport") -> "CallReport":
         return CallReport(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Progress:
-    """How far a batch is."""
-
-    num_done: int
-    num_total: int
-    num_cached: int
-    num_failed: int
-    calls_per_second: float
-    cost_usd: float
-
-    def __str__(self) -> str:
-        parts = [
-            f"{self.num_done}/{self.num_total} replies",
-            f"{self.num_cached} from the ledger",
-            f"{self.calls_per_second:.1f} calls/s",
-        ]
-        parts += [f"{self.num_failed} failed"] if self.num_failed else []
-        parts += [f"${self.cost_usd:.2f}"] if self.cost_usd else []
-        return ", ".join(parts)
 
 
 def complete_all(
@@ -86,17 +63,22 @@ def complete_all(
     max_attempts: int,
     on_progress: Callable[[Progress], None] | None = None,
     backoff_seconds: float = FIRST_BACKOFF_SECONDS,
+    budget: BudgetGuard | None = None,
+    shared_limits_path: Path | None = None,
 ) -> list[Completion]:
     """Return one completion for each request, in order.
 
     Args:
         requests: what to ask; requests with the same id are asked once.
-        teacher: whom to ask.
+        teacher: whom to ask; an `AsyncChatModel` needs no thread for each request.
         ledger: where replies are looked up and stored.
-        concurrency: requests in flight at once.
-        max_attempts: attempts for each request.
-        on_progress: called from this thread, at the start, every few seconds and at the end.
+        concurrency: requests in flight at once, at most; fewer where the endpoint allows fewer.
+        max_attempts: attempts for each request. Being told to go slower is none as long as others get through.
+        on_progress: called from this thread, every few seconds and at the end.
         backoff_seconds: wait after the first failed attempt; it doubles with each.
+        budget: asked before each request is sent. When it is used up, what is under way ends and is stored, and the rest
+            comes back with `is_stopped`.
+        shared_limits_path: file through which processes share the limits of an endpoint; None: each finds its own.
 
     Raises:
         TeacherKeyMissingError, TeacherRefusedError: the teacher will answer nothing.
@@ -107,11 +89,10 @@ def complete_all(
     stored = ledger.get_many(sorted(set(names)))
     done = {name: Completion(request_id=name, reply=reply, is_cached=True) for name, reply in stored.items()}
     missing = {name: request for name, request in zip(names, requests, strict=True) if name not in done}
-    counter = _Counter(num_total=len(done) + len(missing), report=on_progress)
-    counter.count(done.values())
+    counter = ProgressCounter(num_total=len(done) + len(missing), num_cached=len(done), report=on_progress)
     if missing:
-        asker = _Asker(teacher, ledger, max_attempts=max_attempts, backoff_seconds=backoff_seconds)
-        done |= _ask_all(missing, asker, concurrency, counter)
+        plan = Plan(concurrency=concurrency, max_attempts=max_attempts, backoff_seconds=backoff_seconds)
+        done |= _run(missing, teacher, ledger, plan, budget, counter)
     counter.show()
     return [done[name] for name in names]
 
@@ -123,145 +104,38 @@ def report_calls(completions: Sequence[Completion]) -> CallReport:
     return CallReport(
         num_calls=len(paid),
         num_cached=sum(item.is_cached for item in distinct),
-        num_failed=sum(item.reply is None for item in distinct),
+        num_failed=sum(item.reply is None and not item.is_stopped for item in distinct),
         prompt_tokens=sum(reply.prompt_tokens for reply in paid),
         completion_tokens=sum(reply.completion_tokens for reply in paid),
         cost_usd=sum(reply.cost_usd for reply in paid),
+        num_stopped=sum(item.is_stopped for item in distinct),
     )
 
 
-def _ask_all(missing: dict[str, ChatRequest], asker: "_Asker", concurrency: int, counter: "_Counter") -> dict[str, Completion]:
-    """Ask in threads. Whatever goes wrong, requests not yet begun are dropped and those under way are waited for."""
-    arrived: queue.SimpleQueue[Completion | Exception] = queue.SimpleQueue()
+def _run(
+    missing: dict[str, ChatRequest],
+    teacher: ChatModel,
+    ledger: RequestLedger,
+    plan: Plan,
+    budget: BudgetGuard | None,
+    counter: ProgressCounter,
+) -> dict[str, Completion]:
+    """Run a batch on the event loop and show its progress from here. Whatever goes wrong, what is under way is waited for."""
+    schedulers: list[Scheduler] = []
 
-    def work(name: str, request: ChatRequest) -> None:
-        if asker.stop.is_set():
-            return
-        try:
-            arrived.put(asker.ask(name, request))
-        except Exception as error:
-            asker.stop.set()
-            arrived.put(error)
+    async def work() -> dict[str, Completion]:
+        schedulers.append(Scheduler(teacher, ledger, control_of(teacher), plan, budget=budget, count=counter.count))
+        return await schedulers[0].run(missing)
 
-    done: dict[str, Completion] = {}
-    pool = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="teacher")
+    running = asyncio.run_coroutine_threadsafe(work(), event_loop())
     try:
-        for name, request in missing.items():
-            pool.submit(work, name, request)
-        while len(done) < len(missing):
-            item = _next(arrived, counter)
-            if isinstance(item, Exception):
-                raise item
-            done[item.request_id] = item
-            counter.count([item])
-    finally:
-        asker.stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
-    return done
-
-
-def _next(arrived: "queue.SimpleQueue[Completion | Exception]", counter: "_Counter") -> Completion | Exception:
-    while True:
-        try:
-            return arrived.get(timeout=PROGRESS_SECONDS)
-        except queue.Empty:
-            counter.show()
-
-
-class _Asker:
-    """Asks one request until it has a reply or has failed for good. Shared by the threads of a batch."""
-
-    def __init__(self, teacher: ChatModel, ledger: RequestLedger, *, max_attempts: int, backoff_seconds: float) -> None:
-        self.stop = threading.Event()
-        self._teacher = teacher
-        self._ledger = ledger
-        self._max_attempts = max_attempts
-        self._backoff_seconds = backoff_seconds
-        self._not_before = 0.0
-        """When the server's last Retry-After ends; it holds for all threads."""
-        self._has_had_contact = False
-        self._num_without_contact = 0
-
-    def ask(self, name: str, request: ChatRequest) -> Completion:
-        """Return a stored reply, or a failure with its reason. Raises what stops the whole batch."""
-        attempt = 1
-        while True:
-            self._wait_until(self._not_before)
-            try:
-                reply = self._teacher.complete(request)
-            except RequestRefusedError as error:
-                self._has_had_contact, self._num_without_contact = True, 0
-                return Completion(request_id=name, reply=None, is_cached=False, error=str(error.fields["reason"]))
-            except TeacherBusyError as error:
-                if not self._wait_for_next_attempt(name, attempt, error):
-                    return self._fail(name, error)
-                attempt += 1
-            else:
-                self._has_had_contact, self._num_without_contact = True, 0
-                stored = self._ledger.put(name, self._teacher, request, reply)
-                return Completion(request_id=name, reply=stored, is_cached=False)
-
-    def _wait_for_next_attempt(self, name: str, attempt: int, busy: TeacherBusyError) -> bool:
-        retry_after = float(busy.fields.get("retry_after") or 0.0)
-        if attempt >= self._max_attempts or retry_after > LONGEST_RETRY_AFTER_SECONDS:
-            return False
-        jitter = 0.5 + stable_fraction(name, f"attempt {attempt}")
-        backoff = min(self._backoff_seconds * 2 ** (attempt - 1) * jitter, LONGEST_BACKOFF_SECONDS)
-        if retry_after:
-            self._not_before = max(self._not_before, time.monotonic() + retry_after)
-        self._wait_until(time.monotonic() + max(backoff, retry_after))
-        return not self.stop.is_set()
-
-    def _wait_until(self, moment: float) -> None:
-        remaining = moment - time.monotonic()
-        if remaining > 0:
-            self.stop.wait(remaining)
-
-    def _fail(self, name: str, busy: TeacherBusyError) -> Completion:
-        reason = str(busy.fields["reason"])
-        if busy.fields.get("has_contact", True):
-            self._has_had_contact, self._num_without_contact = True, 0
-        else:
-            self._num_without_contact += 1
-            if not self._has_had_contact or self._num_without_contact >= FAILURES_UNTIL_UNREACHABLE:
-                raise TeacherUnreachableError(endpoint=self._teacher.endpoint, reason=reason) from busy
-        return Completion(request_id=name, reply=None, is_cached=False, error=reason)
-
-
-class _Counter:
-    """Counts what is done and shows it, not too often."""
-
-    def __init__(self, *, num_total: int, report: Callable[[Progress], None] | None) -> None:
-        self._num_total = num_total
-        self._report = report
-        self._started = self._shown = time.monotonic()
-        self._num_done = self._num_cached = self._num_failed = 0
-        self._cost_usd = 0.0
-
-    def count(self, completions: Iterable[Completion]) -> None:
-        """Take note of finished requests."""
-        for item in completions:
-            self._num_done += 1
-            self._num_cached += item.is_cached
-            self._num_failed += item.reply is None
-            self._cost_usd += item.reply.cost_usd if item.reply is not None and not item.is_cached else 0.0
-        if time.monotonic() - self._shown >= PROGRESS_SECONDS:
-            self.show()
-
-    def show(self) -> None:
-        """Report now."""
-        self._shown = time.monotonic()
-        if self._report is None:
-            return
-        seconds = max(self._shown - self._started, 1e-9)
-        num_calls = self._num_done - self._num_cached - self._num_failed
-        self._report(
-            Progress(
-                num_done=self._num_done,
-                num_total=self._num_total,
-                num_cached=self._num_cached,
-                num_failed=self._num_failed,
-                calls_per_second=num_calls / seconds,
-                cost_usd=self._cost_usd,
-            )
-        )
+        while not running.done():
+            concurrent.futures.wait([running], timeout=max(PROGRESS_SECONDS, 0.001))
+            if not running.done():
+                counter.show()
+        return running.result()
+    except BaseException:
+        for scheduler in schedulers:
+            scheduler.stop()
+        concurrent.futures.wait([running])
+        raise
