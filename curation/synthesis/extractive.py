@@ -18,6 +18,7 @@ from curation.chat_model import ChatReply, ChatRequest, request_id
 from curation.errors import RequestRefusedError
 from curation.ids import canonical_json, stable_fraction
 from curation.synthesis.extractive_documents import DOCUMENT_TASKS
+from curation.synthesis.extractive_verifiable import VERIFIABLE_TASKS
 from curation.synthesis.passages import Sentence
 from curation.synthesis.phrasing import add_context, as_verb, describe_owner, phrase
 from curation.synthesis.prompts.grounded import ReadPrompt, read_prompt
@@ -149,4 +150,5 @@ _TASKS: dict[str, Callable[[ReadPrompt, str], dict[str, Any]]] = {
     "grounded_qa": _write_grounded_qa,
     "ungrounded": _write_ungrounded,
     **DOCUMENT_TASKS,
+    **VERIFIABLE_TASKS,
 }

@@ -14,16 +14,17 @@ _SYSTEM = """\
 You solve tasks. Think step by step, check your result, and write the steps down so that a reader can follow each of them.
 {rule}"""
 
-_RULES: dict[Kind, str] = {
+FINAL_LINE: dict[Kind, str] = {
     "number": 'End with one line that begins with "Answer: " and holds the final number and nothing else.',
     "choice": 'End with one line that begins with "Answer: " and holds the letter of your choice and nothing else.',
     "exact": 'End with one line that begins with "Answer: " and holds the final answer, as short as can be, and nothing else.',
     "json": 'End with one line that begins with "Answer: " and holds the final answer as JSON and nothing else.',
 }
+"""How a final answer is marked, so that a grader finds it."""
 
 REASONING: dict[Kind, Template] = {
     kind: Template(
-        template_id=f"reasoning_{kind}-1", system=_SYSTEM.replace("{rule}", _RULES[kind]), text="{question}", schema=None
+        template_id=f"reasoning_{kind}-1", system=_SYSTEM.replace("{rule}", FINAL_LINE[kind]), text="{question}", schema=None
     )
     for kind in KINDS
 }
