@@ -25,7 +25,9 @@ from curation.synthesis.attempt import Attempt
 from curation.synthesis.budget.prices import find_price
 from curation.synthesis.openai_reply import MalformedReplyError, Parsed, join_stream, read_completion
 from curation.synthesis.teacher_config import TeacherConfig
-from curation.synthesis.transport import HttpReply, HttpTransport, TransportError, event_loop
+from curation.synthesis.transport import MAX_REPLY_BYTES, HttpReply, HttpTransport, TransportError, event_loop
+
+__all__ = ["MAX_REPLY_BYTES", "MIN_SECRET_CHARS", "OpenAIChatModel", "is_loopback"]
 
 _TEMPORARY_STATUS = frozenset({408, 409, 425, 429})
 """Refusals that may pass; every other 4xx stops the batch."""

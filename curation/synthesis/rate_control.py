@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from curation.synthesis.rate_headers import KINDS, DisclosedBucket, read_limits
+from curation.synthesis.rate_headers import KINDS, DisclosedBucket, KnownAllowance, read_limits
 from curation.synthesis.rate_search import LimitSearch
 
 FIRST_RATE = 50.0
@@ -26,6 +26,7 @@ DOUBLING_SECONDS = 0.7
 CAREFUL_SECONDS = 5.0
 """Least time in which it doubles afterwards."""
 LARGEST_RATE = 1e5
+NO_LIMIT = 1e12
 SMALLEST_RATE = 1 / 600
 LARGEST_IN_FLIGHT = 4096.0
 BURST_SECONDS = 0.01
@@ -67,6 +68,8 @@ class RateControl:
         """Refusals for going too fast, ever."""
         self._tokens_in_flight = 0
         self._buckets = {kind: DisclosedBucket() for kind in KINDS}
+        self._known_rate = NO_LIMIT
+        self._known_tokens: KnownAllowance | None = None
         self._next_send = 0.0
         self._last_cut = self._last_growth = float("-inf")
         self._is_rate_bound = self._is_flight_bound = False
@@ -88,13 +91,15 @@ class RateControl:
             wait = self._seconds_to_wait(tokens, now)
             if wait > 0:
                 return wait
-            interval = 1 / (self.rate.value * self.share)
+            interval = 1 / (min(self.rate.value, self._known_rate) * self.share)
             self._next_send = max(self._next_send, now - max(BURST_SECONDS, interval)) + interval
             self._count_sent(now)
             self.num_in_flight += 1
             self._tokens_in_flight += tokens
             self._buckets["requests"].use(1)
             self._buckets["tokens"].use(tokens)
+            if self._known_tokens is not None:
+                self._known_tokens.use(tokens)
             permit = Permit(now, tokens, self._is_rate_bound, self._is_flight_bound, self._pause > 0)
             self._is_rate_bound = self._is_flight_bound = False
             self._is_probing = permit.is_probe
@@ -114,12 +119,22 @@ class RateControl:
         return max(
             self._buckets["requests"].seconds_until(1, now),
             self._buckets["tokens"].seconds_until(tokens, now) if tokens else 0.0,
+            self._known_tokens.seconds_until(tokens, now, self.share) if self._known_tokens is not None else 0.0,
         )
 
-    def succeed(self, permit: Permit, headers: Mapping[str, str] | None = None) -> None:
-        """Take note of an answer that was no refusal for going too fast."""
+    def declare(self, *, requests_per_minute: int | None, tokens_per_minute: int | None) -> None:
+        """Never go faster than an endpoint is known to allow."""
+        with self._lock:
+            self._known_rate = (requests_per_minute or NO_LIMIT) / 60
+            if tokens_per_minute:
+                self._known_tokens = KnownAllowance(tokens_per_minute)
+
+    def succeed(self, permit: Permit, headers: Mapping[str, str] | None = None, tokens: int = 0) -> None:
+        """Take note of an answer that was no refusal for going too fast; it used so many tokens (0: unknown)."""
         with self._lock:
             now = self._finish(permit, headers)
+            if self._known_tokens is not None and tokens:
+                self._known_tokens.use(tokens - permit.tokens)
             if permit.is_probe:
                 self._resume(now)
             if permit.started < self._last_cut:

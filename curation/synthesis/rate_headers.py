@@ -1,6 +1,7 @@
 """What an endpoint says about its own limits in the headers of a reply.
 
-    read_limits({"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "59", "x-ratelimit-reset-requests": "1s"})
+    headers = {"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "59", "x-ratelimit-reset-requests": "1s"}
+    read_limits(headers)
     {"requests": Limit(limit=60.0, remaining=59.0, reset_seconds=1.0)}
 
 The format is OpenAI's (guides/rate-limits, "Rate limits in headers"): one set of three headers each for `requests` and
@@ -15,6 +16,8 @@ KINDS = ("requests", "tokens")
 _UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "d": 86_400.0}
 _PART = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|us|µs|ns|d|h|m|s)")
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,12})?")
+BURST_SECONDS = 5.0
+"""How much of a limit by the minute may be used at once, as seconds of it."""
 LONGEST_RESET_SECONDS = 7 * 86_400.0
 
 
@@ -88,3 +91,23 @@ class DisclosedBucket:
         if self._per_second:
             self._level = min(self._limit, self._level + (now - self._updated) * self._per_second)
         self._updated = now
+
+
+class KnownAllowance:
+    """A token bucket for a limit by the minute that the recipe states. Not thread-safe: its owner holds a lock."""
+
+    def __init__(self, per_minute: float) -> None:
+        self._per_second = per_minute / 60
+        self._most = self._level = per_minute / 60 * BURST_SECONDS
+        self._updated: float | None = None
+
+    def seconds_until(self, amount: float, now: float, share: float) -> float:
+        """Return how long to wait until an amount may be used, when a share of the allowance is this process's."""
+        passed = now - (self._updated if self._updated is not None else now)
+        self._level = min(self._most, self._level + passed * self._per_second * share)
+        self._updated = now
+        return max(min(amount, self._most) - self._level, 0.0) / (self._per_second * share)
+
+    def use(self, amount: float) -> None:
+        """Take an amount out; what was reserved and not used is put back as a negative amount."""
+        self._level -= amount

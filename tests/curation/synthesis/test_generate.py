@@ -18,6 +18,7 @@ from curation.ids import content_hash
 from curation.records import Document, Example, Message, PreferencePair, Provenance, record_hash
 from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.config import GenerateConfig, GroundedQaConfig, PairsConfig, RoutingConfig
+from curation.synthesis.engine import complete_all
 from curation.synthesis.extractive import ExtractiveTeacher
 from curation.synthesis.generate import Generated, generate
 from curation.synthesis.ledger import RequestLedger
@@ -249,9 +250,7 @@ def test_a_model_that_writes_garbage_gives_rejections_only(
 def test_failed_requests_are_rejected_with_the_error_and_asked_again_next_time(
     ledger: RequestLedger, documents: list[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "curation.synthesis.engine.complete_all.__kwdefaults__", {"on_progress": None, "backoff_seconds": 0.001}
-    )
+    monkeypatch.setitem(complete_all.__kwdefaults__, "backoff_seconds", 0.001)
     broken = ReplayChatModel([TeacherBusyError(endpoint="e", reason="overloaded")] * 99)
     config = GenerateConfig(grounded_qa=GroundedQaConfig())
     made = make(ledger, documents, config, teacher=broken)
