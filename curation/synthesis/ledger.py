@@ -97,6 +97,15 @@ class RequestLedger:
                 found.update((row.key, load_reply(row.reply)) for row in rows)
         return found
 
+    def find_stored(self, keys: Sequence[str]) -> set[str]:
+        """Return those of the request ids that have a stored reply, without reading the replies."""
+        found: set[str] = set()
+        with self._database.read() as connection:
+            for start in range(0, len(keys), IDS_PER_QUERY):
+                query = sa.select(_calls.c.key).where(_calls.c.key.in_(keys[start : start + IDS_PER_QUERY]))
+                found.update(connection.execute(query).scalars())
+        return found
+
     def put(self, key: str, model: ChatModel, request: ChatRequest, reply: ChatReply) -> ChatReply:
         """Store a reply and return it once it is on disk; if another process stored one first, return that one.
 
