@@ -163,6 +163,7 @@ class Session:
 
         Raises:
             TeacherKeyMissingError, TeacherRefusedError, TeacherUnreachableError: no teacher of the recipe answers.
+            BudgetExhaustedError: the budget is used up; what was paid for is in the ledger.
             DatabaseError: replies cannot be stored.
         """
         answers: list[Answer | None] = [None] * len(asks)
@@ -243,6 +244,9 @@ class Session:
             **({} if teacher.guard is None else {"budget": teacher.guard}),
         )
         self.report += report_calls(completions)
+        stopped = next((item.stopped_by for item in completions if item.stopped_by is not None), None)
+        if stopped is not None:
+            raise stopped
         return [
             _read(ask, request, completion, teacher)
             for ask, request, completion in zip(asks, requests, completions, strict=True)

@@ -61,8 +61,13 @@ class Completion:
     reply: ChatReply | None
     is_cached: bool
     error: str = ""
-    is_stopped: bool = False
-    """Whether it was never sent because the budget was used up."""
+    stopped_by: BudgetExhaustedError | None = None
+    """Why it was never sent, if the budget was used up."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was never sent because the budget was used up."""
+        return self.stopped_by is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -297,9 +302,12 @@ class Scheduler:
             self._budget.release(reservation)
 
     def _stop_for_budget(self, jobs: list[_Job]) -> None:
-        reason = f"budget: {self._exhausted}"
+        error = self._exhausted
+        assert error is not None
         for job in jobs:
-            self._done[job.name] = Completion(request_id=job.name, reply=None, is_cached=False, error=reason, is_stopped=True)
+            self._done[job.name] = Completion(
+                request_id=job.name, reply=None, is_cached=False, error=f"budget: {error}", stopped_by=error
+            )
 
 
 def _estimate_tokens(request: ChatRequest) -> int:
