@@ -18,6 +18,7 @@ from curation.chat_model import ChatReply, ChatRequest, request_id
 from curation.errors import RequestRefusedError
 from curation.ids import canonical_json, stable_fraction
 from curation.synthesis.extractive_documents import DOCUMENT_TASKS
+from curation.synthesis.extractive_tool_calls import TOOL_CALL_TASKS
 from curation.synthesis.extractive_verifiable import VERIFIABLE_TASKS
 from curation.synthesis.passages import Sentence
 from curation.synthesis.phrasing import add_context, as_verb, describe_owner, phrase
@@ -150,5 +151,6 @@ _TASKS: dict[str, Callable[[ReadPrompt, str], dict[str, Any]]] = {
     "grounded_qa": _write_grounded_qa,
     "ungrounded": _write_ungrounded,
     **DOCUMENT_TASKS,
+    **TOOL_CALL_TASKS,
     **VERIFIABLE_TASKS,
 }

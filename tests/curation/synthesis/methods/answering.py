@@ -94,7 +94,12 @@ def assert_accounted_for(units: list[Unit], made: Made) -> None:
     for row in (*made.examples, *made.pairs, *made.tasks):
         assert row.provenance.origin == "synthetic"
         assert row.provenance.generation_depth >= 1
-        assert row.provenance.parents or row.provenance.spans or row.provenance.method == "magpie" or not row.provenance.teacher
+        assert (
+            row.provenance.parents
+            or row.provenance.spans
+            or row.provenance.method in ("magpie", "tool_calls")
+            or not row.provenance.teacher
+        )
         assert row.group
     for rejection in made.rejections:
         assert rejection.stage == "candidates"
