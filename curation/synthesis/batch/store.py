@@ -245,9 +245,9 @@ class BatchStore:
         with self._database.read() as connection:
             for start in range(0, len(ids), IDS_PER_QUERY):
                 chunk = query.where(_requests.c.request_id.in_(ids[start : start + IDS_PER_QUERY]))
-                for name, is_open, is_refused, num_returned, deadline in connection.execute(chunk):
-                    found[name] = RequestHistory(
-                        is_open=is_open > 0, is_refused=is_refused > 0, num_returned=int(num_returned), first_deadline=deadline
+                for row in connection.execute(chunk):
+                    found[row[0]] = RequestHistory(
+                        is_open=row[1] > 0, is_refused=row[2] > 0, num_returned=int(row[3]), first_deadline=float(row[4])
                     )
         return found
 

@@ -25,6 +25,12 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Text, nullable=False) for name in ("request", "state", "reason")),
     )
     is_open = sa.text("state = 'open'")
-    where = {"sqlite_where": is_open, "postgresql_where": is_open}
-    op.create_index("batch_requests_open", "batch_requests", ["request_id"], unique=True, **where)
+    op.create_index(
+        "batch_requests_open",
+        "batch_requests",
+        ["request_id"],
+        unique=True,
+        sqlite_where=is_open,
+        postgresql_where=is_open,
+    )
     op.create_index("batch_requests_request", "batch_requests", ["request_id"])
