@@ -10,8 +10,8 @@ python -m benchmarks.raft [--quick]        the last line is JSON
 A row is taken apart again from its text alone. The oracle index is right if the cited document is the one that the question
 was asked about, if the provenance's spans say so as well, and if a row without oracle holds it nowhere. The leak is measured by
 other code than the guard's: after the normalisation of the SQuAD metric (case, punctuation, English articles), the answer or a
-quote stands word for word in a distractor. Beside ours stands a sampler that draws distractors at random from the same passages,
-and one that takes the hardest without a check.
+quote stands word for word in a distractor. Beside ours stands a sampler that draws distractors at random from the same
+passages, and one that takes the hardest without a check.
 
 Needs REALDATA_DIR.
 """

@@ -8,9 +8,10 @@ model that the right document is wrong, so it is passed over (`gives_away`). Whi
 stable hash of the row's key and the passage's key.
 """
 
+import itertools
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from curation.ids import stable_fraction
@@ -27,6 +28,7 @@ MIN_SHINGLES = 4
 MIN_STEM_CHARS = 4
 """From this length on an answer is also found at the beginning of a longer word: "Warschau" in "Warschaus"."""
 _EMPTY_ANSWERS = frozenset(["yes", "no", "true", "false", "ja", "nein", "s\u00ed", "si", "non", "oui", "none", "n a"])
+_ARTICLE = re.compile(r"^(?:an?|the|der|die|das|dem|den|des|eine?[mnrs]?|el|la|los|las|una?|les?|gli|il|uno?) (?=\w)")
 _THOUSANDS = re.compile(r"(?<=\d)[.,\u00a0\u202f ](?=\d{3}(?!\d))")
 
 
@@ -76,15 +78,14 @@ def gives_away(passage: FoldedText, answer: FoldedText, quotes: Sequence[FoldedT
     """Tell whether a passage holds the answer or a quote, word for word or for the most part, or repeats the oracle."""
     if any(_holds(passage, wanted) for wanted in (answer, *quotes)):
         return True
-    fewer = min(len(passage.shingles), len(oracle.shingles))
-    return fewer >= MIN_SHINGLES and len(passage.shingles & oracle.shingles) >= MAX_SHARED * fewer
+    return _repeats(passage.shingles, oracle.shingles)
 
 
 def _holds(passage: FoldedText, wanted: FoldedText) -> bool:
-    words = wanted.line.strip()
+    words = _ARTICLE.sub("", wanted.line.strip())
     if not words or words in _EMPTY_ANSWERS:
         return False
-    if (wanted.line.rstrip() if len(words) >= MIN_STEM_CHARS else wanted.line) in passage.line:
+    if (f" {words}" if len(words) >= MIN_STEM_CHARS else f" {words} ") in passage.line:
         return True
     shared = len(wanted.shingles & passage.shingles)
     return len(wanted.shingles) >= MIN_SHINGLES and shared >= MAX_SHARED * len(wanted.shingles)
@@ -103,30 +104,38 @@ class DistractorPool:
         self._usable: dict[int, bool] = {}
 
     def choose(self, wanted: Wanted, oracle: Passage, *, number: int, pool: int = 12) -> list[Passage]:
-        """Return up to `number` distractors, drawn from the `pool` hardest that give nothing away, the hardest first.
+        """Return `number` distractors, drawn from the `pool` hardest that give nothing away, the hardest first.
 
-        Fewer come back only if the corpus has no more passages that share a word with the question.
+        If too few passages share a word with the question, the rest is drawn from all others. Fewer come back only if the
+        corpus has no more that give nothing away.
         """
-        answer, quotes = fold(wanted.answer), [fold(quote) for quote in wanted.quotes]
-        folded_oracle = fold(f"{oracle.title}\n{oracle.text}")
-        hardest: list[int] = []
-        for position, _ in self._index.rank(wanted.question):
-            if self._may_stand(position, oracle) and not gives_away(self._fold(position), answer, quotes, folded_oracle):
-                hardest.append(position)
-            if len(hardest) >= max(pool, number):
-                break
-        drawn = sorted(hardest, key=lambda at: stable_fraction(f"{wanted.key}\n{self.passages[at].key}", f"raft {self._seed}"))
-        chosen = self._distinct(drawn, number)
-        return [self.passages[at] for at in hardest if at in chosen]
+        checks = (fold(wanted.answer), [fold(quote) for quote in wanted.quotes], fold(f"{oracle.title}\n{oracle.text}"))
 
-    def _distinct(self, drawn: Sequence[int], number: int) -> set[int]:
-        """Return the first `number` passages of which none repeats another."""
+        def allowed(position: int) -> bool:
+            return self._may_stand(position, oracle) and not gives_away(self._fold(position), *checks)
+
+        def draw(position: int) -> float:
+            return stable_fraction(f"{wanted.key}\n{self.passages[position].key}", f"raft {self._seed}")
+
+        ranked = [position for position, _ in self._index.rank(wanted.question)]
+        hardest = list(itertools.islice(filter(allowed, ranked), max(pool, number)))
+        chosen = self._distinct(sorted(hardest, key=draw), number)
+        if len(chosen) < number:
+            others = sorted(set(range(len(self.passages))) - set(ranked[:pool]), key=draw)
+            hardest += [position for position in others if position not in chosen]
+            chosen = self._distinct([*chosen, *filter(allowed, others)], number)
+        return [self.passages[at] for at in dict.fromkeys(hardest) if at in chosen]
+
+    def _distinct(self, drawn: Iterable[int], number: int) -> list[int]:
+        """Return the first `number` passages of which none repeats another; no more are looked at than needed."""
         chosen: list[int] = []
         for at in drawn:
             mine = self._fold(at).shingles
-            if len(chosen) < number and not any(_repeats(mine, self._fold(other).shingles) for other in chosen):
+            if not any(at == other or _repeats(mine, self._fold(other).shingles) for other in chosen):
                 chosen.append(at)
-        return set(chosen)
+            if len(chosen) == number:
+                break
+        return chosen
 
     def _may_stand(self, position: int, oracle: Passage) -> bool:
         passage = self.passages[position]

@@ -124,8 +124,8 @@ def _flat(sentence: Sentence) -> str:
 
 
 def _content(text: str) -> set[str]:
-    """Return the words of a text that carry meaning, cut to their first six letters."""
-    return {word[:6] for word in re.findall(r"\w{4,}", text.casefold()) if word not in _STOP_WORDS}
+    """Return the words of a text that carry meaning, cut to their first six letters and without a final s."""
+    return {word[:6].removesuffix("s") for word in re.findall(r"\w{4,}", text.casefold()) if word not in _STOP_WORDS}
 
 
 DOCUMENT_TASKS: dict[str, Callable[[ReadPrompt, str], dict[str, Any]]] = {

@@ -11,7 +11,7 @@ A quote that touches text which speaks to its reader (`curation.synthesis.inject
 import dataclasses
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from curation.records import Document, Message, SourceSpan, record_hash
@@ -123,8 +123,8 @@ def count_flagged(sources: Iterable[Source]) -> float:
     return float(len({source.document.key for source in sources if source.instructions}))
 
 
-def read_question(text: str, seen: set[str]) -> str:
-    """Return a question on one line, and note it as seen.
+def read_question(text: str, seen: Set[str]) -> str:
+    """Return a question on one line; `seen` holds the earlier ones, folded, and is left to the caller to fill.
 
     Raises:
         UnusableError: if it is too short or long, was seen before, or cannot be understood without the document.
@@ -136,7 +136,6 @@ def read_question(text: str, seen: set[str]) -> str:
         raise UnusableError("not_self_contained", f"The question says '{lost.group()}', which nobody can see.")
     if question.casefold() in seen:
         raise UnusableError("repeated_question", "This question is asked twice.")
-    seen.add(question.casefold())
     return question
 
 

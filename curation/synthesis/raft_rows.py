@@ -102,7 +102,7 @@ def build_raft_row(
 
 def _format_document(number: int, passage: Passage) -> str:
     title = " ".join(passage.title.split())[:300]
-    head = f"Title: {title}\n\n" if title else ""
+    head = f"Title: {title}\n\n" if title or passage.text.startswith("Title: ") else ""
     return f"<document {number}>\n{head}{passage.text}\n</document {number}>\n\n"
 
 

@@ -10,7 +10,7 @@ earlier one, and it is rejected. Trained on are, as for every row, the answers t
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from curation.config import check, config
@@ -18,7 +18,7 @@ from curation.ids import stable_fraction
 from curation.records import Example, Message, SourceSpan
 from curation.synthesis.asking import Answer, Ask, Session
 from curation.synthesis.chunks import Chunk
-from curation.synthesis.citations import Citation, check_marks, format_answer
+from curation.synthesis.citations import Citation, format_answer
 from curation.synthesis.grounding import (
     Source,
     count_flagged,
@@ -88,19 +88,21 @@ class Conversation:
     def make(self, units: Sequence[Unit], session: Session) -> Made:
         """Ask for every conversation; each unit ends as one row or one rejection."""
         tally = Tally()
+        sources = [unit.payload[0] for unit in units]
+        usable = tally.without_marks(units, sources) if self.config.with_document else units
         asks = [
             Ask(key=unit.key, prompt=render_conversation(source.shown(), num_turns=self.config.turns), sample_index=number)
-            for unit in units
+            for unit in usable
             for source, number in [unit.payload]
         ]
-        for unit, answer in zip(units, session.ask(asks), strict=True):
+        for unit, answer in zip(usable, session.ask(asks), strict=True):
             source = unit.payload[0]
             if answer.problem is not None:
                 tally.reject(answer, source.document_hash)
                 continue
             with tally.guard(answer, f"{unit.key}/0", source.document_hash) as key:
                 tally.examples.append(self._build(source, answer, key))
-        return tally.made({"instructions_in_documents": count_flagged(unit.payload[0] for unit in units)})
+        return tally.made({"instructions_in_documents": count_flagged(sources)})
 
     def _build(self, source: Source, answer: Answer, key: str) -> Example:
         turns = answer.value["turns"]
@@ -134,7 +136,6 @@ class Conversation:
     def _system(self, source: Source) -> str:
         if not self.config.with_document:
             return self.config.system_prompt
-        check_marks(source.title, source.text)
         document = f"<document>\nTitle: {source.title}\n\n{source.text}\n</document>"
         return f"{self.config.system_prompt}\n\n{document}".strip()
 
@@ -144,6 +145,7 @@ def _read_turn(source: Source, turn: dict[str, Any], number: int, seen: set[str]
     user = read_question(turn["user"], seen) if number == 0 else _read_follow_up(turn["user"], seen)
     if number == 0 and _POINTS_BACK.match(user):
         raise UnusableError("not_self_contained", f"'{user[:60]}' points to something that was never said.")
+    seen.add(user.casefold())
     said = read_answer(turn["assistant"])
     if said.casefold() in seen:
         raise UnusableError("repeated_answer", "The assistant says the same twice.")
@@ -154,7 +156,7 @@ def _read_turn(source: Source, turn: dict[str, Any], number: int, seen: set[str]
     return user, said, span
 
 
-def _read_follow_up(text: str, seen: set[str]) -> str:
+def _read_follow_up(text: str, seen: Set[str]) -> str:
     """Return a later question, which may be short and point back, but says something new."""
     user = " ".join(text.split())
     check_text(user, "question", MIN_TURN_CHARS, MAX_QUESTION_CHARS)
@@ -162,5 +164,4 @@ def _read_follow_up(text: str, seen: set[str]) -> str:
         raise UnusableError("short_question", "The question holds no word.")
     if user.casefold() in seen:
         raise UnusableError("repeated_question", "The person asks the same twice.")
-    seen.add(user.casefold())
     return user

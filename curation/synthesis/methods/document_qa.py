@@ -17,7 +17,7 @@ from curation.ids import stable_fraction
 from curation.records import Document, Example, Message, SourceSpan
 from curation.synthesis.asking import Answer, Ask, Session
 from curation.synthesis.chunks import Chunk
-from curation.synthesis.citations import Citation, check_marks, format_answer
+from curation.synthesis.citations import Citation, format_answer
 from curation.synthesis.grounding import (
     Source,
     count_flagged,
@@ -117,9 +117,10 @@ class DocumentQa:
     def make(self, units: Sequence[Unit], session: Session) -> Made:
         """Ask for all questions in one round, and check the unanswerable ones in a second."""
         tally = Tally()
-        asks = [Ask(key=unit.key, prompt=_prompt(unit.payload)) for unit in units]
+        usable = tally.without_marks(units, [unit.payload.source for unit in units]) if self.config.with_document else units
+        asks = [Ask(key=unit.key, prompt=_prompt(unit.payload)) for unit in usable]
         unsure: list[tuple[Unit, Answer, dict[int, str]]] = []
-        for unit, answer in zip(units, session.ask(asks), strict=True):
+        for unit, answer in zip(usable, session.ask(asks), strict=True):
             if answer.problem is not None:
                 tally.reject(answer, unit.payload.source.document_hash)
             elif unit.payload.is_answerable:
@@ -146,6 +147,7 @@ class DocumentQa:
                 work.source.check_numbers(text, question)
                 work.source.check_reply(question, text)
                 tally.examples.append(self._build(work.source, answer, key, question, text, spans))
+                seen.add(question.casefold())
 
     def _build(
         self, source: Source, answer: Answer, key: str, question: str, text: str, spans: tuple[SourceSpan, ...]
@@ -154,7 +156,6 @@ class DocumentQa:
         quotes = [Citation(source.quote(span)) for span in spans] if self.config.with_quotes else []
         prompt = question
         if self.config.with_document:
-            check_marks(source.title, source.text)
             prompt = f"<document>\nTitle: {source.title}\n\n{source.text}\n</document>\n\nQuestion: {question}"
         return Example(
             key=key,
@@ -207,6 +208,7 @@ def _read_unanswerable(work: _Work, answer: Answer, tally: Tally) -> dict[int, s
             question = read_question(entry["question"], seen)
             work.source.check_reply(question)
             questions[index] = question
+            seen.add(question.casefold())
     return questions
 
 

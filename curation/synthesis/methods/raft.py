@@ -12,13 +12,13 @@ Distractors depend on the corpus, calls do not: a new document may change the do
 questions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from curation.config import check, config
 from curation.ids import stable_fraction
-from curation.records import Document
+from curation.records import Document, Example
 from curation.synthesis.asking import Answer, Ask, Session
 from curation.synthesis.chunks import cut_chunks
 from curation.synthesis.distractors import DistractorPool, Passage, Wanted
@@ -113,15 +113,18 @@ class Raft:
         """Ask about every chunk, and put each question among documents."""
         tally = Tally()
         number = self.config.questions_per_chunk
-        asks = [Ask(key=unit.key, prompt=render_raft(unit.payload.source.shown(), num=number)) for unit in units]
-        for unit, answer in zip(units, session.ask(asks), strict=True):
+        usable = tally.without_marks(units, [unit.payload.source for unit in units])
+        asks = [Ask(key=unit.key, prompt=render_raft(unit.payload.source.shown(), num=number)) for unit in usable]
+        for unit, answer in zip(usable, session.ask(asks), strict=True):
             if answer.problem is not None:
                 tally.reject(answer, unit.payload.source.document_hash)
                 continue
             seen: set[str] = set()
             for index, entry in tally.entries(answer, "questions", number, unit.payload.source.document_hash):
                 with tally.guard(answer, f"{unit.key}/{index}", unit.payload.source.document_hash) as key:
-                    self._add(unit.payload, answer, key, entry, seen, session.seed, tally)
+                    parts = self._read(unit.payload.source, key, entry, seen)
+                    tally.examples.append(self._build(unit.payload, answer, parts, session.seed))
+                    seen.add(parts.question.casefold())
         without = sum(not row.answer.startswith("<quote") for row in tally.examples)
         return tally.made(
             {
@@ -130,36 +133,31 @@ class Raft:
             }
         )
 
-    def _add(
-        self, work: _Work, answer: Answer, key: str, entry: dict[str, Any], seen: set[str], seed: int, tally: Tally
-    ) -> None:
-        parts = self._read(work.source, key, entry, seen)
-        with_oracle = stable_fraction(key, f"raft oracle {seed}") >= self.config.share_without_oracle
-        wanted = Wanted(key=key, question=parts.question, answer=parts.answer, quotes=parts.quotes)
+    def _build(self, work: _Work, answer: Answer, parts: RaftParts, seed: int) -> Example:
+        """Return the row. Raises UnusableError (`too_few_distractors`) if the corpus is too small."""
+        with_oracle = stable_fraction(parts.key, f"raft oracle {seed}") >= self.config.share_without_oracle
+        wanted = Wanted(key=parts.key, question=parts.question, answer=parts.answer, quotes=parts.quotes)
         number = self.config.num_distractors + (0 if with_oracle else 1)
         distractors = work.pool.choose(wanted, work.oracle, number=number, pool=self.config.pool)
         if len(distractors) < number:
             raise UnusableError(
-                "too_few_distractors",
-                f"Only {len(distractors)} of {number} documents share words with it and give nothing away.",
+                "too_few_distractors", f"Only {len(distractors)} of {number} other documents give nothing away."
             )
         document = work.source.document
         provenance = answer.provenance(
             method=self.name, license=document.license, output_terms=(document.output_terms,), generation_depth=1
         )
-        tally.examples.append(
-            build_raft_row(
-                parts,
-                work.oracle,
-                distractors,
-                provenance=provenance,
-                with_oracle=with_oracle,
-                answer_without_oracle=self.config.refusal if self.config.without_oracle == "refuse" else None,
-                seed=seed,
-            )
+        return build_raft_row(
+            parts,
+            work.oracle,
+            distractors,
+            provenance=provenance,
+            with_oracle=with_oracle,
+            answer_without_oracle=self.config.refusal if self.config.without_oracle == "refuse" else None,
+            seed=seed,
         )
 
-    def _read(self, source: Source, key: str, entry: dict[str, Any], seen: set[str]) -> RaftParts:
+    def _read(self, source: Source, key: str, entry: dict[str, Any], seen: Set[str]) -> RaftParts:
         question = read_question(entry["question"], seen)
         spans = distinct_spans([source.support(quote) for quote in entry["quotes"]])
         if not spans:

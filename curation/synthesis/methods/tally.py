@@ -8,12 +8,14 @@ for index, entry in tally.entries(answer, "questions", 3, document_hash):
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curation.records import Example, Rejection
 from curation.synthesis.asking import Answer, Session
-from curation.synthesis.methods.method import STAGE, Made
+from curation.synthesis.citations import check_marks
+from curation.synthesis.grounding import Source
+from curation.synthesis.methods.method import STAGE, Made, Unit
 from curation.synthesis.parse import UnusableError, excerpt_of
 
 
@@ -28,18 +30,25 @@ class Tally:
         """Note that nothing, or one row less, came of an answer."""
         self.rejections.append(answer.rejection(stage=STAGE, record_hash=record_hash, problem=problem, key=key))
 
-    def refuse(self, key: str, record_hash: str, problem: UnusableError, excerpt: str = "") -> None:
-        """Note that something is not made before anything was asked."""
-        self.rejections.append(
-            Rejection(
-                key=key,
-                stage=STAGE,
-                reason=problem.reason,
-                detail=problem.detail,
-                record_hash=record_hash,
-                excerpt=excerpt_of(excerpt),
-            )
-        )
+    def without_marks(self, units: Sequence[Unit], sources: Sequence[Source]) -> list[Unit]:
+        """Return the units whose text can stand in a row; the others are rejected before anything is paid for them."""
+        kept: list[Unit] = []
+        for unit, source in zip(units, sources, strict=True):
+            try:
+                check_marks(source.title, source.text)
+                kept.append(unit)
+            except UnusableError as error:
+                self.rejections.append(
+                    Rejection(
+                        key=unit.key,
+                        stage=STAGE,
+                        reason=error.reason,
+                        detail=error.detail,
+                        record_hash=source.document_hash,
+                        excerpt=excerpt_of(source.text),
+                    )
+                )
+        return kept
 
     def entries(self, answer: Answer, name: str, number: int, record_hash: str) -> Iterator[tuple[int, Any]]:
         """Yield the entries of a reply's list with their places; an empty list is rejected, and so is every surplus entry."""
