@@ -1,0 +1,236 @@
+r"""Translation pairs for languages with little data: translated, checked by rule, translated back, compared.
+
+    method = Translation(TranslationConfig(source="en", source_name="English", target="sw", target_name="Swahili"))
+    made = method.make(method.plan(Inputs(documents=documents)), session)
+    made.examples[0].messages[0].content        "Translate from English into Swahili:\n\nThe tea is hot."
+
+Sentences come from documents and demonstrations. A translation must keep language, length, numbers and glossary terms; then
+the teacher translates it back without seeing the original, and both are compared by chrF (round trip, as in Rapp, "The
+back-translation score", 2009). The row in the other direction has people's words as its answer.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from curation.config import check, config
+from curation.ids import hash_text, stable_bucket, stable_fraction
+from curation.records import Document
+from curation.synthesis.asking import Answer, Ask, Session
+from curation.synthesis.character_f import chrf
+from curation.synthesis.methods.invented_rows import InventedRows, Origin, conversation, origin_in, origin_of, request_in
+from curation.synthesis.methods.method import Inputs, Made, Unit
+from curation.synthesis.methods.translation_checks import check_translation, is_in_language, terms_in
+from curation.synthesis.parse import UnusableError
+from curation.synthesis.prompts.translation import render_translation
+from curation.synthesis.sentence_questions import usable_sentences
+
+Direction = Literal["forward", "backward"]
+FRAMES = (
+    "Translate from {source} into {target}:\n\n{text}",
+    "Translate this text into {target}.\n\n{text}",
+    "{text}\n\nTranslate the text above from {source} into {target}.",
+    "How does one say this in {target}?\n\n{text}",
+)
+"""How rows ask for a translation; drawn by stable hash."""
+
+
+@config
+class TranslationConfig:
+    """Translation pairs between two languages."""
+
+    source: str
+    """Language of the documents, as ISO 639 code (`en`)."""
+
+    source_name: str
+    """Its name as it stands in prompts and rows (`English`)."""
+
+    target: str
+    """Language to translate into, as ISO 639 code (`sw`)."""
+
+    target_name: str
+    """Its name (`Swahili`)."""
+
+    sentences_per_document: int = 5
+    """Sentences of each document, drawn by stable hash."""
+
+    directions: tuple[Direction, ...] = ("forward", "backward")
+    """Rows made of each pair: `forward` into the target language, `backward` from it, with the original as the answer."""
+
+    min_chars: int = 20
+    """Shorter texts are passed over."""
+
+    max_chars: int = 600
+    """Longer texts are passed over."""
+
+    min_round_trip: float = 0.5
+    """chrF, 0 to 1, that the back translation must reach against the original; 0 does not translate back."""
+
+    max_length_ratio: float = 3.0
+    """How many times longer than the other, in characters, one of a pair may be."""
+
+    glossary: dict[str, str] | None = None
+    """Terms of the source language and how they must be translated."""
+
+    def __post_init__(self) -> None:
+        for name in ("source", "target"):
+            code = getattr(self, name)
+            check(2 <= len(code) <= 3 and code.isascii() and code.islower(), name, "must be an ISO 639 code such as 'en'", code)
+        check(self.source != self.target, "target", "must differ from source", self.target)
+        for name in ("source_name", "target_name"):
+            check(0 < len(getattr(self, name).strip()) <= 60, name, "must be a name such as 'Swahili'", getattr(self, name))
+        number = self.sentences_per_document
+        check(1 <= number <= 1_000, "sentences_per_document", "must lie in 1..1000", number)
+        distinct = 0 < len(self.directions) == len(set(self.directions))
+        check(distinct, "directions", "needs at least one direction, each once", list(self.directions))
+        check(1 <= self.min_chars <= self.max_chars <= 8_000, "max_chars", "must lie in min_chars..8000", self.max_chars)
+        check(0 <= self.min_round_trip <= 1, "min_round_trip", "must lie in [0, 1]", self.min_round_trip)
+        check(1 <= self.max_length_ratio <= 20, "max_length_ratio", "must lie in [1, 20]", self.max_length_ratio)
+        empty = [term for term, given in (self.glossary or {}).items() if not term.strip() or not given.strip()]
+        check(not empty, "glossary", "terms must not be empty", empty)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Text:
+    """The payload of a unit: a text and where it comes from."""
+
+    text: str
+    origin: Origin
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pair:
+    """A translation that passed the rules."""
+
+    unit: Unit
+    translation: str
+    answer: Answer
+    request_ids: tuple[str, ...] = ()
+
+
+class Translation:
+    """See the module."""
+
+    name = "translation"
+
+    def __init__(self, config: TranslationConfig) -> None:
+        self.config = config
+
+    def plan(self, inputs: Inputs) -> list[Unit]:
+        """Return one unit for each sentence that is drawn and for each demonstration's request, each text once."""
+        found: dict[str, Unit] = {}
+        for key, text, origin in (*self._sentences(inputs), *self._requests(inputs)):
+            if self.config.min_chars <= len(text) <= self.config.max_chars and is_in_language(text, self.config.source):
+                pair = f"{self.config.source}-{self.config.target}"
+                unit = Unit(key=key, slice=pair, payload=_Text(text=text, origin=origin, seed=inputs.seed))
+                found.setdefault(text.casefold(), unit)
+        return sorted(found.values(), key=lambda unit: (stable_fraction(unit.key, f"order {inputs.seed}"), unit.key))
+
+    def _sentences(self, inputs: Inputs) -> Iterator[tuple[str, str, Origin]]:
+        for document in inputs.documents:
+            texts = {sentence.text: sentence.quote for sentence in usable_sentences(document.text)}
+            fitting = [text for text in texts if self.config.min_chars <= len(text) <= self.config.max_chars]
+            fitting.sort(key=lambda text: stable_fraction(f"{document.key}\n{text}", f"sentences {inputs.seed}"))
+            for text in fitting[: self.config.sentences_per_document]:
+                yield self._key(document.key, text), text, _origin_of_quote(document, texts[text])
+
+    def _requests(self, inputs: Inputs) -> Iterator[tuple[str, str, Origin]]:
+        for example in inputs.examples:
+            text = " ".join(request_in(example).split())
+            yield self._key(example.key, text), text, origin_of([example])
+
+    def _key(self, source: str, text: str) -> str:
+        """Name a unit by its text, so that an edit elsewhere in the document changes nothing."""
+        return f"{source}#{self.name}/{self.config.target}/{hash_text(text)[:8]}"
+
+    def make(self, units: Sequence[Unit], session: Session) -> Made:
+        """Translate, check, translate back, compare."""
+        rows = InventedRows(self.name)
+        names = (self.config.source_name, self.config.target_name)
+        asks = [self._ask(unit.key, unit.payload.text, names) for unit in units]
+        pairs: list[_Pair] = []
+        for unit, answer in zip(units, session.ask(asks), strict=True):
+            pair = self._read(unit, answer, rows)
+            pairs += [] if pair is None else [pair]
+        scores: list[float] = []
+        if self.config.min_round_trip > 0:
+            pairs, scores = self._compare(pairs, session, rows)
+        for pair in pairs:
+            self._add(pair, rows)
+        return rows.made(**({"round_trip": sum(scores) / len(scores)} if scores else {}))
+
+    def _ask(self, key: str, text: str, names: tuple[str, str]) -> Ask:
+        is_forward = names[0] == self.config.source_name
+        glossary = terms_in(text, self.config.glossary or {}) if is_forward else {}
+        prompt = render_translation(text, source=names[0], target=names[1], glossary=glossary)
+        return Ask(key=key, prompt=prompt)
+
+    def _read(self, unit: Unit, answer: Answer, rows: InventedRows) -> _Pair | None:
+        source: _Text = unit.payload
+        if rows.refuse(answer, unit.key, source.origin):
+            return None
+        translation = answer.value["translation"].strip()
+        try:
+            check_translation(
+                source.text,
+                translation,
+                languages=(self.config.source, self.config.target),
+                glossary=terms_in(source.text, self.config.glossary or {}),
+                max_length_ratio=self.config.max_length_ratio,
+            )
+        except UnusableError as problem:
+            rows.reject(unit.key, source.origin, problem, translation)
+            return None
+        return _Pair(unit=unit, translation=translation, answer=answer)
+
+    def _compare(self, pairs: Sequence[_Pair], session: Session, rows: InventedRows) -> tuple[list[_Pair], list[float]]:
+        """Return the pairs whose back translation is near the original, and the scores of all."""
+        names = (self.config.target_name, self.config.source_name)
+        asks = [self._ask(pair.unit.key, pair.translation, names) for pair in pairs]
+        kept: list[_Pair] = []
+        scores: list[float] = []
+        for pair, answer in zip(pairs, session.ask(asks), strict=True):
+            source: _Text = pair.unit.payload
+            if rows.refuse(answer, pair.unit.key, source.origin):
+                continue
+            back = answer.value["translation"].strip()
+            scores.append(chrf(back, source.text))
+            if scores[-1] < self.config.min_round_trip:
+                detail = f"Translated back it is another text (chrF {scores[-1]:.2f}, wanted {self.config.min_round_trip})."
+                rows.reject(pair.unit.key, source.origin, UnusableError("round_trip_differs", detail), back)
+                continue
+            kept.append(
+                _Pair(
+                    unit=pair.unit,
+                    translation=pair.translation,
+                    answer=pair.answer,
+                    request_ids=answer.request_ids,
+                )
+            )
+        return kept, scores
+
+    def _add(self, pair: _Pair, rows: InventedRows) -> None:
+        source: _Text = pair.unit.payload
+        sides = {
+            "forward": (source.text, pair.translation, self.config.source_name, self.config.target_name),
+            "backward": (pair.translation, source.text, self.config.target_name, self.config.source_name),
+        }
+        for number, direction in enumerate(("forward", "backward")):
+            if direction not in self.config.directions:
+                continue
+            text, answer, from_name, to_name = sides[direction]
+            frame = FRAMES[stable_bucket(f"{pair.unit.key}/{number}", len(FRAMES), salt=f"frame {source.seed}")]
+            request = frame.format(source=from_name, target=to_name, text=text)
+            rows.add_example(
+                f"{pair.unit.key}/{number}",
+                conversation(request, answer),
+                pair.answer,
+                origin=source.origin,
+                earlier=pair.request_ids,
+            )
+
+
+def _origin_of_quote(document: Document, quote: str) -> Origin:
+    start = document.text.find(quote)
+    return origin_in(document, (start, start + len(quote)))
