@@ -19,7 +19,6 @@ from curation.synthesis.stored_request import read_request
 
 RECREATE_AFTER_SECONDS = 300.0
 """A batch that was to be created so long ago and is not listed does not exist."""
-_LIVE_ONLY = ("stream", "stream_options")
 
 
 def send_job(job: BatchJob, store: BatchStore, client: BatchClient, *, may_create: bool = True) -> BatchJob | None:
@@ -69,7 +68,5 @@ def _iter_lines(job: BatchJob, store: BatchStore) -> Iterator[bytes]:
 def format_line(name: str, request: str, model: OpenAIChatModel) -> bytes:
     """Return a request as a line of a batch file: the body is what is sent live, except that nothing is streamed."""
     body = model.request_body(read_request(json.loads(request)))
-    for field in _LIVE_ONLY:
-        body.pop(field, None)
     line = {"custom_id": name, "method": "POST", "url": ENDPOINT, "body": body}
     return json.dumps(line, separators=(",", ":"), allow_nan=False).encode("ascii") + b"\n"

@@ -32,6 +32,7 @@ class Call:
     path: str
     headers: dict[str, str]
     body: bytes
+    query: str = ""
 
     @property
     def name(self) -> str:
@@ -121,12 +122,13 @@ def batch_server() -> Iterator[BatchServer]:
 
         def serve(self, body: bytes) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            call = Call(self.command, urlsplit(self.path).path, headers, body)
+            url = urlsplit(self.path)
+            call = Call(self.command, url.path, headers, body, url.query)
             with state.lock:
                 state.calls.append(call)
                 failures = state.failures.get(call.name, [])
                 fail = failures.pop(0) if failures else None
-                status, answer = (0, b"") if fail else _answer(state, call, parse_qs(urlsplit(self.path).query))
+                status, answer = (0, b"") if fail else _answer(state, call, parse_qs(url.query))
             with contextlib.suppress(ConnectionError):
                 if fail:
                     fail(self)
