@@ -1,0 +1,84 @@
+"""Intervals for statistics of agreement: a bootstrap over items, as one matrix product.
+
+Every statistic here is a function of sums over items. So an item is a row of numbers, a resample is a row of weights, and all
+resamples together are `weights @ rows` (Efron 1979; whole clusters are drawn, Field and Welsh 2007). Rows are sorted first, so
+that the order of the items does not matter.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Statistic = Callable[[Array], Array]
+"""Sums of item rows, one row for each resample -> one value each; NaN where it is undefined."""
+
+NUM_RESAMPLES = 2_000
+_CHUNK_CELLS = 4_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A statistic with its 95 % interval; all three are None where it is undefined, and `reason` says why."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    num_items: int = 0
+    num_clusters: int = 0
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return f"undefined ({self.reason})"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def estimate(
+    rows: Array, statistic: Statistic, *, clusters: Sequence[Hashable] | None = None, seed: int = 0, undefined: str = ""
+) -> Estimate:
+    """Return a statistic of the summed rows with a percentile interval.
+
+    Args:
+        rows: one row of numbers for each item, shape (items, features).
+        statistic: what to make of their sum.
+        clusters: what each row belongs to (an item with several verdicts, a source); whole clusters are drawn.
+        seed: seed of the draw.
+        undefined: why the statistic may be undefined, in words.
+    """
+    if not len(rows):
+        return Estimate(value=None, reason="there is no item with two ratings")
+    sums = _sum_clusters(rows, clusters)
+    value = float(statistic(sums.sum(axis=0, keepdims=True))[0])
+    if np.isnan(value):
+        return Estimate(value=None, num_items=len(rows), num_clusters=len(sums), reason=undefined)
+    drawn = _resample(sums, statistic, seed)
+    low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (value, value)
+    return Estimate(value=value, low=float(low), high=float(high), num_items=len(rows), num_clusters=len(sums))
+
+
+def _sum_clusters(rows: Array, clusters: Sequence[Hashable] | None) -> Array:
+    if clusters is not None:
+        assert len(clusters) == len(rows)
+        places: dict[Any, int] = {}
+        at = [places.setdefault(cluster, len(places)) for cluster in clusters]
+        sums = np.zeros((len(places), rows.shape[1]))
+        np.add.at(sums, at, rows)
+        rows = sums
+    return rows[np.lexsort(rows.T[::-1])]
+
+
+def _resample(sums: Array, statistic: Statistic, seed: int) -> Array:
+    """Return the defined values of the statistic over resamples."""
+    generator, num = np.random.default_rng(seed), len(sums)
+    step = max(1, _CHUNK_CELLS // num)
+    values = []
+    for start in range(0, NUM_RESAMPLES, step):
+        size = min(step, NUM_RESAMPLES - start)
+        weights = generator.multinomial(num, np.full(num, 1 / num), size=size)
+        values.append(statistic(weights.astype(np.float64) @ sums))
+    found = np.concatenate(values)
+    return found[~np.isnan(found)]
