@@ -17,6 +17,7 @@ Needs REALDATA_DIR.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -25,7 +26,7 @@ import string
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,9 +66,18 @@ class Tally:
     verbatim: int = 0
     leaked: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     positions: Counter[int] = field(default_factory=Counter)
     rivals: dict[str, int] = field(default_factory=Counter)  # type: ignore[assignment]
     rejections: Counter[str] = field(default_factory=Counter)
+
+    @contextlib.contextmanager
+    def timed(self) -> Iterator[None]:
+        """Add the time of a block."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        self.seconds += time.perf_counter() - wall
+        self.cpu_seconds += time.process_time() - cpu
 
     def print(self) -> None:
         """Print one line of the table."""
@@ -138,13 +148,12 @@ def run_xquad(folder: Path, language: str, limit: int | None) -> Tally:
             asked += [(question, passage) for question in paragraph["qas"]]
     asked = asked[:limit]
     tally = Tally(f"xquad {language}")
-    started = time.perf_counter()
-    pool = DistractorPool(passages)
-    rows = [_xquad_row(question, passage, pool, tally) for question, passage in asked]
-    tally.seconds = time.perf_counter() - started
-    provenance_free = [(row, item) for row, item in zip(rows, asked, strict=True) if row is not None]
-    for row, (question, passage) in provenance_free:
-        judge_row(row, passage, [question["answers"][0]["text"]], tally)
+    with tally.timed():
+        pool = DistractorPool(passages)
+        rows = [_xquad_row(question, passage, pool, tally) for question, passage in asked]
+    for row, (question, passage) in zip(rows, asked, strict=True):
+        if row is not None:
+            judge_row(row, passage, [question["answers"][0]["text"]], tally)
     add_rivals(tally, passages, [(q["id"], q["question"], p, [q["answers"][0]["text"], _sentence(q, p)]) for q, p in asked])
     return tally
 
@@ -185,10 +194,9 @@ def run_tree(folder: Path, name: str, limit: int | None) -> Tally:
         database = Database.open(Path(home) / "ledger.db", concern="ledger", migrations=MIGRATIONS)
         with RequestLedger(database) as ledger:
             session = Session([SessionTeacher(config=TeacherConfig(), model=ExtractiveTeacher())], ledger)
-            started = time.perf_counter()
-            units = Raft(config).plan(Inputs(documents=documents))[:limit]
-            made = Raft(config).make(units, session)
-            tally.seconds = time.perf_counter() - started
+            with tally.timed():
+                units = Raft(config).plan(Inputs(documents=documents))[:limit]
+                made = Raft(config).make(units, session)
     tally.rejections.update(rejection.reason for rejection in made.rejections)
     oracles = {unit.key: unit.payload.oracle for unit in units}
     cases = []
@@ -198,7 +206,7 @@ def run_tree(folder: Path, name: str, limit: int | None) -> Tally:
         judge_row(row, oracle, [answer.text], tally)
         question = read_raft_row(row).question
         cases.append((row.key, question, oracle, [answer.text, *(citation.text for citation in answer.citations)]))
-    add_rivals(tally, list(Raft(config).plan(Inputs(documents=documents))[0].payload.pool.passages), cases)
+    add_rivals(tally, units[0].payload.pool.passages, cases)
     return tally
 
 
@@ -244,6 +252,7 @@ def main() -> None:
         "citations_verbatim": sum(tally.verbatim for tally in tallies) / sum(tally.quotes for tally in tallies),
         "answer_leaked_share": round(sum(tally.leaked for tally in tallies) / rows, 5),
         "rows_per_s": round(rows / sum(tally.seconds for tally in tallies)),
+        "rows_per_cpu_s": round(rows / sum(tally.cpu_seconds for tally in tallies)),
         **{f"{name}_leaked_share": round(sum(t.rivals[name] for t in tallies) / rows, 4) for name in ("random", "bm25")},
     }
     print(json.dumps(figures))

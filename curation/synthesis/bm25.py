@@ -10,7 +10,7 @@ folded by case; Chinese, Japanese and Korean, which have no spaces, are read in 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -79,9 +79,9 @@ class Bm25Index:
     def rank(self, query: str, *, limit: int | None = None) -> list[tuple[int, float]]:
         """Return the passages that share a word with the query, best first; equal scores in the order of the passages."""
         scores = self.score(query)
-        found: Array | Sequence[int] = np.flatnonzero(scores > 0)
+        found = np.flatnonzero(scores > 0)
         if limit is not None and limit < len(found):
             least = np.partition(scores[found], len(found) - limit)[len(found) - limit]
             found = np.flatnonzero((scores >= least) & (scores > 0))
-        ordered = sorted(((int(at), float(scores[at])) for at in found), key=lambda item: (-item[1], item[0]))
-        return ordered[:limit]
+        ordered = found[np.argsort(-scores[found], kind="stable")][:limit]
+        return list(zip(ordered.tolist(), scores[ordered].tolist(), strict=True))

@@ -117,14 +117,14 @@ class DistractorPool:
         def draw(position: int) -> float:
             return stable_fraction(f"{wanted.key}\n{self.passages[position].key}", f"raft {self._seed}")
 
-        ranked = [position for position, _ in self._index.rank(wanted.question)]
+        ranked = (position for position, _ in self._index.rank(wanted.question))
         hardest = list(itertools.islice(filter(allowed, ranked), max(pool, number)))
         chosen = self._distinct(sorted(hardest, key=draw), number)
         if len(chosen) < number:
-            others = sorted(set(range(len(self.passages))) - set(ranked[:pool]), key=draw)
-            hardest += [position for position in others if position not in chosen]
-            chosen = self._distinct([*chosen, *filter(allowed, others)], number)
-        return [self.passages[at] for at in dict.fromkeys(hardest) if at in chosen]
+            others = sorted(set(range(len(self.passages))) - set(hardest), key=draw)
+            hardest += others
+            chosen = self._distinct(itertools.chain(chosen, filter(allowed, others)), number)
+        return [self.passages[at] for at in hardest if at in chosen]
 
     def _distinct(self, drawn: Iterable[int], number: int) -> list[int]:
         """Return the first `number` passages of which none repeats another; no more are looked at than needed."""

@@ -115,6 +115,11 @@ _HIDDEN = re.compile(
     "|(?<!\U0001f3f4)(?<![\U000e0020-\U000e007e])[\U000e0000-\U000e007f]+"  # invisible tag characters, but for flags
     "|[\u200b\u200c\u2060\u2062-\u2064\ufeff\U000e0100-\U000e01ef]{4,}"  # bits written with characters of no width
 )
+_FORMAT = re.compile(
+    "[\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f]"
+)
+"""All characters of the category Cf: they format text, and are not seen."""
 _SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f][\"')\]]?\s+|\n")
 
 
@@ -153,7 +158,7 @@ def overlaps(spans: Sequence[InstructionSpan], start: int, end: int) -> Instruct
 
 def _plain(text: str) -> tuple[str, list[int]]:
     """Return the text in plain letters, and where each came from (nothing if every character stands for itself)."""
-    if text.isascii():
+    if text.isascii() or (unicodedata.is_normalized("NFKC", text) and not _FORMAT.search(text)):
         return text, []
     letters: list[str] = []
     offsets: list[int] = []
