@@ -14,53 +14,14 @@ from curation.synthesis.methods.conversation import ConversationConfig
 from curation.synthesis.methods.conversion import ConversionConfig
 from curation.synthesis.methods.document_qa import DocumentQaConfig
 from curation.synthesis.methods.evol_instruct import EvolInstructConfig
+from curation.synthesis.methods.grounded_qa import GroundedQaConfig
 from curation.synthesis.methods.raft import RaftConfig
 from curation.synthesis.methods.reasoning import ReasoningConfig
 from curation.synthesis.methods.self_instruct import SelfInstructConfig
 from curation.synthesis.methods.variation import VariationConfig
+from curation.synthesis.routes import RoutingConfig
 
 PairKind = Literal["wrong_route", "wrong_format", "ungrounded"]
-
-MAX_QUESTIONS = 50
-
-
-@config
-class RoutingConfig:
-    """Questions whose answer is the part of the API that a document belongs to, as compact JSON: {"part":"strings"}."""
-
-    routes: dict[str, tuple[str, ...]]
-    """Label -> patterns (`*`, `?`, `[...]`) on the document's title, for packages the qualified name. The first to fit wins."""
-
-    answer_key: str = "part"
-    """Key of the answer's JSON object."""
-
-    questions_per_document: int = 5
-    """Questions that the teacher is asked for, for each document."""
-
-    system_prompt: str = ""
-    """System message of every example; empty: none."""
-
-    def __post_init__(self) -> None:
-        check(len(self.routes) >= 2, "routes", "needs at least two labels", list(self.routes))
-        for label, patterns in self.routes.items():
-            check(label.strip() == label and 0 < len(label) <= 64, "routes", "labels must be short names", label)
-            check(bool(patterns) and all(patterns), f"routes.{label}", "needs at least one pattern", list(patterns))
-        check(self.answer_key.strip() != "", "answer_key", "must not be empty", self.answer_key)
-        _check_count("questions_per_document", self.questions_per_document)
-
-
-@config
-class GroundedQaConfig:
-    """Questions with an answer that a verbatim quote from the document supports."""
-
-    questions_per_document: int = 3
-    """Questions that the teacher is asked for, for each document."""
-
-    system_prompt: str = ""
-    """System message of every example; empty: none."""
-
-    def __post_init__(self) -> None:
-        _check_count("questions_per_document", self.questions_per_document)
 
 
 @config
@@ -142,7 +103,3 @@ class GenerateConfig:
         needs_answers = "ungrounded" in kinds and self.grounded_qa is None
         check(not needs_answers, "pairs.kinds", "'ungrounded' needs a `grounded_qa` section", list(kinds))
         check(0 <= self.seed < 2**31, "seed", "must lie in 0..2147483647", self.seed)
-
-
-def _check_count(name: str, value: int) -> None:
-    check(1 <= value <= MAX_QUESTIONS, name, f"must lie in 1..{MAX_QUESTIONS}", value)

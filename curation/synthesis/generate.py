@@ -4,22 +4,20 @@
     made.examples[0].key          "api/polars.Expr.str.head#routing/0"
     made.pairs[0].key             "api/polars.Expr.str.head#routing/0~pair/0"
 
-One teacher call a document and method. Everything proposed ends as a row or as a rejection:
-num_proposed == len(examples) + len(pairs) + len(rejections).
+Every method of the recipe makes its rows, then pairs are made of the examples and demonstrations. Everything proposed ends as
+a row or as a rejection: num_proposed == len(examples) + len(pairs) + len(tasks) + len(rejections).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from curation.ids import canonical_json
 from curation.records import (
     Document,
     Example,
-    Message,
     PreferencePair,
     Record,
     Rejection,
-    SourceSpan,
     VerifiableTask,
     record_hash,
 )
@@ -31,16 +29,13 @@ from curation.synthesis.methods.method import STAGE, Inputs, Unit
 from curation.synthesis.pairs import PlannedPair, build_pair, plan_pairs, wrong_answer
 from curation.synthesis.parse import (
     MAX_ANSWER_CHARS,
-    ParsedQuestion,
     UnusableError,
     check_text,
     excerpt_of,
-    parse_questions,
     read_entries,
 )
-from curation.synthesis.prompts.grounded import render_grounded_qa, render_routing, render_ungrounded
+from curation.synthesis.prompts.grounded import render_ungrounded
 from curation.synthesis.prompts.template import Prompt
-from curation.synthesis.routes import answer_of, route_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,22 +53,6 @@ class Generated:
     """What methods report about themselves, by `METHOD: FIGURE`."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Ask:
-    """One call to make: about which document, by which method, and the answer if the recipe knows it."""
-
-    document: Document
-    method: str
-    prompt: Prompt
-    num_questions: int
-    answer: str
-    system_prompt: str
-
-    @property
-    def key(self) -> str:
-        return f"{self.document.key}#{self.method}"
-
-
 def generate(
     documents: Sequence[Document], demonstrations: Sequence[Example], *, config: GenerateConfig, session: Session
 ) -> Generated:
@@ -84,7 +63,6 @@ def generate(
         DatabaseError: replies cannot be stored.
     """
     work = _Generation(config, session)
-    work.make_examples(documents)
     work.make_by_methods(Inputs(documents=documents, examples=demonstrations, seed=config.seed))
     work.make_pairs([*work.examples, *demonstrations], documents)
     return Generated(
@@ -117,14 +95,6 @@ class _Generation:
             Rejection(key=key, stage=STAGE, reason=reason, detail=detail, record_hash=row_hash, excerpt=excerpt_of(excerpt))
         )
 
-    # -- examples -------------------------------------------------------------------------------------------------
-
-    def make_examples(self, documents: Sequence[Document]) -> None:
-        """Ask about every document and read the replies."""
-        asks = [*self._plan_routing(documents), *self._plan_grounded_qa(documents)]
-        for ask, answer in zip(asks, self._ask([(ask.key, ask.prompt) for ask in asks]), strict=True):
-            self._read_reply(ask, answer)
-
     def _ask(self, prompts: Sequence[tuple[str, Prompt]]) -> list[Answer]:
         return self._session.ask([Ask(key=key, prompt=prompt, is_lenient=True) for key, prompt in prompts])
 
@@ -140,58 +110,6 @@ class _Generation:
             self.figures |= {f"{method.name}: {name}": value for name, value in made.figures.items()}
             rows: list[Record] = [*made.examples, *made.pairs, *made.tasks, *made.rejections]
             self.num_proposed += len(rows) + len(units_without_rows(units, [row.key for row in rows]))
-
-    def _plan_routing(self, documents: Sequence[Document]) -> Iterable[_Ask]:
-        routing = self._config.routing
-        for document in documents if routing else ():
-            assert routing is not None
-            label = route_of(document.title, routing)
-            if label is None:
-                detail = f"No pattern of generate.routing.routes fits the title '{document.title[:200]}'."
-                self._reject(
-                    f"{document.key}#routing", record_hash(document), reason="no_route", detail=detail, excerpt=document.text
-                )
-                continue
-            number = routing.questions_per_document
-            prompt = render_routing(document, num_questions=number)
-            answer = answer_of(label, routing)
-            yield _Ask(
-                document=document,
-                method="routing",
-                prompt=prompt,
-                num_questions=number,
-                answer=answer,
-                system_prompt=routing.system_prompt,
-            )
-
-    def _plan_grounded_qa(self, documents: Sequence[Document]) -> Iterable[_Ask]:
-        section = self._config.grounded_qa
-        for document in documents if section else ():
-            assert section is not None
-            number = section.questions_per_document
-            prompt = render_grounded_qa(document, num_questions=number)
-            yield _Ask(
-                document=document,
-                method="grounded_qa",
-                prompt=prompt,
-                num_questions=number,
-                answer="",
-                system_prompt=section.system_prompt,
-            )
-
-    def _read_reply(self, ask: _Ask, answer: Answer) -> None:
-        document_hash = record_hash(ask.document)
-        if answer.reply is None:
-            assert answer.problem is not None
-            problem = answer.problem
-            self._reject(ask.key, document_hash, reason=problem.reason, detail=problem.detail, excerpt=ask.document.text)
-            return
-        parsed = parse_questions(answer.reply, ask.document, template=ask.prompt.template, num_questions=ask.num_questions)
-        for entry in parsed.problems:
-            key = ask.key if entry.index is None else f"{ask.key}/{entry.index}"
-            self._reject(key, document_hash, reason=entry.reason, detail=entry.detail, excerpt=entry.excerpt)
-        self.num_proposed += len(parsed.questions)
-        self.examples += [_build_example(ask, question, answer, document_hash) for question in parsed.questions]
 
     # -- pairs ----------------------------------------------------------------------------------------------------
 
@@ -230,26 +148,6 @@ class _Generation:
 
 def _question_line(example: Example) -> str:
     return canonical_json({"question": example.prompt[-1].text, "answer": example.answer})
-
-
-def _build_example(ask: _Ask, question: ParsedQuestion, answer: Answer, document_hash: str) -> Example:
-    document = ask.document
-    span = SourceSpan(document_key=document.key, document_hash=document_hash, start=question.span[0], end=question.span[1])
-    system = (Message(role="system", content=ask.system_prompt),) if ask.system_prompt else ()
-    said = Message(role="assistant", content=ask.answer or question.answer)
-    return Example(
-        key=f"{ask.key}/{question.index}",
-        task=ask.method,
-        messages=(*system, Message(role="user", content=question.question), said),
-        group=document.group,
-        provenance=answer.provenance(
-            method=ask.method,
-            license=document.license,
-            output_terms=(document.output_terms,),
-            spans=(span,),
-            generation_depth=1,
-        ),
-    )
 
 
 def units_without_rows(units: Sequence[Unit], keys: Sequence[str]) -> list[str]:

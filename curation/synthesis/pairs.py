@@ -15,8 +15,8 @@ from typing import Any
 
 from curation.ids import stable_bucket
 from curation.records import Example, PreferencePair
-from curation.synthesis.config import GenerateConfig, PairKind, RoutingConfig
-from curation.synthesis.routes import answer_of, label_in, wrong_labels
+from curation.synthesis.config import GenerateConfig, PairKind
+from curation.synthesis.routes import RoutingConfig, answer_of, label_in, wrong_labels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,11 +9,39 @@ import functools
 import json
 from fnmatch import fnmatchcase
 
+from curation.config import check, config
 from curation.ids import canonical_json, stable_fraction
-from curation.synthesis.config import RoutingConfig
+
+MAX_QUESTIONS = 50
 
 CONFUSION_WEIGHT = 4.0
 """How many times likelier a wrong label is drawn for each leading name that its patterns share with the right one's."""
+
+
+@config
+class RoutingConfig:
+    """Questions whose answer is the part of the API that a document belongs to, as compact JSON: {"part":"strings"}."""
+
+    routes: dict[str, tuple[str, ...]]
+    """Label -> patterns (`*`, `?`, `[...]`) on the document's title, for packages the qualified name. The first to fit wins."""
+
+    answer_key: str = "part"
+    """Key of the answer's JSON object."""
+
+    questions_per_document: int = 5
+    """Questions that the teacher is asked for, for each document."""
+
+    system_prompt: str = ""
+    """System message of every example; empty: none."""
+
+    def __post_init__(self) -> None:
+        check(len(self.routes) >= 2, "routes", "needs at least two labels", list(self.routes))
+        for label, patterns in self.routes.items():
+            check(label.strip() == label and 0 < len(label) <= 64, "routes", "labels must be short names", label)
+            check(bool(patterns) and all(patterns), f"routes.{label}", "needs at least one pattern", list(patterns))
+        check(self.answer_key.strip() != "", "answer_key", "must not be empty", self.answer_key)
+        number = self.questions_per_document
+        check(1 <= number <= MAX_QUESTIONS, "questions_per_document", f"must lie in 1..{MAX_QUESTIONS}", number)
 
 
 def route_of(title: str, routing: RoutingConfig) -> str | None:

@@ -8,7 +8,8 @@ from assets.stage import Outputs, run_stage
 from curation.home import Home
 from curation.ingest.config import SourceConfig
 from curation.records import Rejection
-from curation.synthesis.config import GenerateConfig, GroundedQaConfig
+from curation.synthesis.config import GenerateConfig
+from curation.synthesis.methods.grounded_qa import GroundedQaConfig
 
 RECIPE = Recipe(
     name="toy",

@@ -11,13 +11,17 @@ from curation.synthesis.methods.conversation import Conversation
 from curation.synthesis.methods.conversion import Conversion
 from curation.synthesis.methods.document_qa import DocumentQa
 from curation.synthesis.methods.evol_instruct import EvolInstruct
+from curation.synthesis.methods.grounded_qa import GroundedQa
 from curation.synthesis.methods.method import Method
 from curation.synthesis.methods.raft import Raft
 from curation.synthesis.methods.reasoning import Reasoning
+from curation.synthesis.methods.routing import Routing
 from curation.synthesis.methods.self_instruct import SelfInstruct
 from curation.synthesis.methods.variation import Variation
 
 METHODS: dict[str, Callable[[Any], Method]] = {
+    "routing": Routing,
+    "grounded_qa": GroundedQa,
     "document_qa": DocumentQa,
     "raft": Raft,
     "conversation": Conversation,

@@ -17,13 +17,15 @@ from curation.errors import RequestRefusedError, TeacherBusyError
 from curation.ids import content_hash
 from curation.records import Document, Example, Message, PreferencePair, Provenance, record_hash
 from curation.synthesis.asking import Session, SessionTeacher
-from curation.synthesis.config import GenerateConfig, GroundedQaConfig, PairsConfig, RoutingConfig
+from curation.synthesis.config import GenerateConfig, PairsConfig
 from curation.synthesis.engine import complete_all
 from curation.synthesis.extractive import ExtractiveTeacher
 from curation.synthesis.generate import Generated, generate
 from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.methods.grounded_qa import GroundedQaConfig
 from curation.synthesis.openai_model import OpenAIChatModel
 from curation.synthesis.prompts import grounded as prompts
+from curation.synthesis.routes import RoutingConfig
 from curation.synthesis.teacher_config import TeacherConfig
 from curation.synthesis.teachers import build_teacher
 from curation.tables import from_arrow, to_arrow

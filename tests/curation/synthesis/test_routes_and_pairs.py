@@ -9,9 +9,10 @@ import pytest
 from hypothesis import strategies as st
 
 from curation.records import Example, Message, Provenance
-from curation.synthesis.config import GenerateConfig, GroundedQaConfig, PairsConfig, RoutingConfig
+from curation.synthesis.config import GenerateConfig, PairsConfig
+from curation.synthesis.methods.grounded_qa import GroundedQaConfig
 from curation.synthesis.pairs import build_pair, plan_pairs, wrong_answer
-from curation.synthesis.routes import answer_of, label_in, route_of, wrong_labels
+from curation.synthesis.routes import RoutingConfig, answer_of, label_in, route_of, wrong_labels
 
 ROUTING = RoutingConfig(
     routes={
