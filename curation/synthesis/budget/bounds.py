@@ -9,10 +9,12 @@ counted `LEARN_AFTER` prompts, it is the largest share of tokens to bytes seen, 
 """
 
 import threading
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from curation.chat_model import ChatReply, ChatRequest
 from curation.ids import canonical_json
+from curation.records import Message
 
 LEARN_AFTER = 20
 MARGIN = 1.5
@@ -55,6 +57,11 @@ class TokenBound:
 
 def count_bytes(request: ChatRequest) -> int:
     """Return the size of what a request says: its messages, the schema of its reply and the tools it offers."""
-    size = sum(len(message.text.encode("utf-8", "surrogatepass")) for message in request.messages)
     extra = [request.schema, request.parameters.get("tools")]
-    return size + sum(len(canonical_json(value).encode("utf-8", "surrogatepass")) for value in extra if value is not None)
+    sizes = [len(canonical_json(value).encode("utf-8", "surrogatepass")) for value in extra if value is not None]
+    return count_message_bytes(request.messages) + sum(sizes)
+
+
+def count_message_bytes(messages: Iterable[Message]) -> int:
+    """Return the size of what messages say."""
+    return sum(len(message.text.encode("utf-8", "surrogatepass")) for message in messages)
