@@ -31,7 +31,8 @@ SMALLEST_RATE = 1 / 600
 LARGEST_IN_FLIGHT = 4096.0
 BURST_SECONDS = 0.01
 """How far ahead of an even pace requests may be: it makes up for late timers."""
-RECENT_SECONDS = 1.0
+MEMORY_SECONDS = 2.0
+"""How long each sending is remembered."""
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 30.0
 IDLE_WAIT_SECONDS = 0.05
@@ -82,7 +83,6 @@ class RateControl:
         self._pause = 0.0
         """Time between probes; 0 unless the endpoint refuses everything."""
         self._is_probing = False
-        self._num_refused_probes = 0
 
     def try_start(self, tokens: int = 0) -> Permit | float:
         """Return a permit, or the seconds after which to ask again."""
@@ -157,7 +157,6 @@ class RateControl:
             if retry_after > 0:
                 self.blocked_until = max(self.blocked_until, now + retry_after)
             if permit.is_probe:
-                self._num_refused_probes += 1
                 self._pause = min(self._pause * 1.5, LONGEST_PAUSE_SECONDS)
                 self._next_send = max(self._next_send, now + self._pause)
             elif permit.started >= self._last_cut:
@@ -182,11 +181,11 @@ class RateControl:
 
     def _resume(self, now: float) -> None:
         """Go on after a pause, no faster than requests were let through in all since they began to flow."""
-        was_shut = self._num_refused_probes > 0
-        if was_shut and self._regime_start is not None and now - self._regime_start > 2 * self._pause:
-            self.rate.land(self._num_sent / (now - self._regime_start) / self.share)
+        if self._regime_start is not None and now - self._regime_start > MEMORY_SECONDS / 2:
+            spans = [span for span in (MEMORY_SECONDS / 2, MEMORY_SECONDS) if self._sent[0] <= now - span]
+            lately = [sum(sent >= now - span for sent in self._sent) / span for span in spans]
+            self.rate.settle(max(*lately, self._num_sent / (now - self._regime_start), SMALLEST_RATE) / self.share)
         self._pause = 0.0
-        self._num_refused_probes = 0
         self._next_send = now
         self._num_sent, self._regime_start = 0, now
 
@@ -194,14 +193,15 @@ class RateControl:
         self._regime_start = now if self._regime_start is None else self._regime_start
         self._num_sent += 1
         self._sent.append(now)
-        while self._sent[0] < now - RECENT_SECONDS and len(self._sent) > 20:
+        while self._sent[0] < now - MEMORY_SECONDS and len(self._sent) > 20:
             self._sent.popleft()
 
     def _recent_rate(self, now: float) -> float:
-        """Requests a second that were let through lately."""
+        """Requests a second that were let through in the last second."""
         if not self._sent:
             return 1.0
-        return max(len(self._sent) / max(now - self._sent[0], 0.05), SMALLEST_RATE)
+        began = max(self._sent[0], now - MEMORY_SECONDS / 2) if len(self._sent) > 20 else self._sent[0]
+        return max(sum(sent >= began for sent in self._sent) / max(now - began, 0.05), SMALLEST_RATE)
 
     def release(self, permit: Permit, *, retry_after: float = 0.0) -> None:
         """Take note of a request that failed for another reason, or was never sent."""

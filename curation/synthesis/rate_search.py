@@ -56,6 +56,12 @@ class LimitSearch:
         self._cut = LANDING_CUT
         self._start_curve(min(self.value, estimate))
 
+    def settle(self, estimate: float) -> None:
+        """Correct what was refused, downwards, once it is known what got through before the refusals."""
+        if estimate < self._refused_at:
+            self._refused_at = estimate
+            self.value = self._within(min(self.value, estimate * (1 - self._cut)))
+
     def hold(self) -> None:
         """Stay here, and go on along the curve: another limit was what requests were refused for."""
         if not self.is_found:
