@@ -13,7 +13,7 @@ FIRST_CUT = 0.03
 DEEPEST_CUT = 0.5
 LANDING_CUT = 0.15
 FAST_SPEED = 4.0
-"""How many replies one reply counts for after a deep cut, when the limit is known only roughly."""
+"""How many replies one reply counts for after a deep cut, when the limit is known only roughly; squared after the deepest."""
 REPLIES_PER_CYCLE = 400
 """Replies until the search is back where it was refused."""
 
@@ -81,7 +81,7 @@ class LimitSearch:
         self.is_found = True
         self._refused_at = refused_at
         self._num_replies = 0.0
-        self._speed = FAST_SPEED if self._cut >= LANDING_CUT else 1.0
+        self._speed = 1.0 if self._cut < LANDING_CUT else FAST_SPEED if self._cut < DEEPEST_CUT / 2 else FAST_SPEED**2
         self.value = self._within(refused_at * (1 - self._cut))
 
     def _within(self, value: float) -> float:
