@@ -136,7 +136,7 @@ class BatchStore:
         )
         lease = {"owner": self._owner, "leased_until": now + LEASE_SECONDS}
         columns = {name: getattr(job, name) for name in BatchJob.__slots__} | lease
-        rows = [{"job_key": job.key, "request_id": name, "request": text} for name, text in requests.items()]
+        rows = [{"job_key": job.key, "request_id": name, "request": text} for name, text in sorted(requests.items())]
         return job if self._database.write(lambda connection: _insert_job(connection, columns, rows)) else None
 
     def list_open(self) -> list[BatchJob]:
