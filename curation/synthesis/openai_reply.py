@@ -59,8 +59,8 @@ def _read(value: Any) -> Parsed:
     choice = value["choices"][0]
     message = choice["message"]
     content = _content_text(message.get("content"))
-    usage = value.get("usage") or {}
-    prompt_details, completion_details = (usage.get(f"{name}_tokens_details") or {} for name in ("prompt", "completion"))
+    usage = _dict(value.get("usage"))
+    prompt_details, completion_details = (_dict(usage.get(f"{name}_tokens_details")) for name in ("prompt", "completion"))
     text, reasoning, is_cut = split_reasoning(content, _reasoning_of(message))
     finish = str(choice.get("finish_reason") or "stop")[:40]
     finish = "length" if is_cut and finish == "stop" else finish
@@ -131,6 +131,10 @@ def _tool_call(name: Any, function: dict[str, Any]) -> ToolCall:
     if not isinstance(function["name"], str):
         raise TypeError("a function has a name")
     return ToolCall(id=str(name or "")[:200], name=function["name"], arguments=text)
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _token_count(value: Any) -> int:

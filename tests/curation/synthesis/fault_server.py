@@ -99,6 +99,32 @@ def chat(text: Any, **more: Any) -> Behaviour:
     return answer(200, json.dumps(completion(text, **more)).encode())
 
 
+def stream_of(value: dict[str, Any]) -> str:
+    """Turn a completion into the stream of server-sent events that says the same, a few characters at a time."""
+    (choice,) = value["choices"]
+    message = dict(choice["message"])
+    content, calls = message.pop("content") or "", message.pop("tool_calls", [])
+    deltas: list[dict[str, Any]] = [{**message}]
+    deltas += [{"content": content[at : at + 4]} for at in range(0, len(content), 4)]
+    for number, call in enumerate(calls):
+        arguments = call["function"]["arguments"]
+        deltas += [{"tool_calls": [{**call, "index": number, "function": {"name": call["function"]["name"]}}]}]
+        deltas += [
+            {"tool_calls": [{"index": number, "function": {"arguments": arguments[at : at + 4]}}]}
+            for at in range(0, len(arguments), 4)
+        ]
+    chunks: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    chunks += [{"choices": [{"index": 0, "delta": {}, "finish_reason": choice["finish_reason"]}]}]
+    chunks += [{"choices": [], "usage": value["usage"]}]
+    head = {"id": value["id"], "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    return "".join(f"data: {json.dumps(head | chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+
+
+def stream(text: str, cut: int | None = None) -> Behaviour:
+    """Answer with a stream, as far as a number of bytes."""
+    return answer(200, text.encode()[:cut], content_type="text/event-stream")
+
+
 def refuse(status: int, message: str, *, code: str | None = None, **headers: str) -> Behaviour:
     """Refuse as OpenAI does."""
     return answer(
