@@ -10,14 +10,11 @@ from assets.ingest import shard_partitions
 from assets.recipe import Recipe
 from assets.stage import Outputs, run_stage
 from curation.home import Home
-from curation.records import Document, Example, PreferencePair, Record, Rejection, VerifiableTask
-from curation.synthesis.asking import Session, SessionTeacher
-from curation.synthesis.engine import Progress
-from curation.synthesis.generate import generate
-from curation.synthesis.ledger import open_ledger
-from curation.synthesis.teachers import opened_teacher
+from curation.records import Document, Example, PreferencePair, Record, Rejection, UnitCalls, VerifiableTask
+from curation.synthesis.generate import Generated
+from curation.synthesis.stage import make_candidates
 
-MODULES = ("curation.synthesis.generate", "curation.synthesis.teachers")
+MODULES = ("curation.synthesis.stage",)
 
 
 def build(recipe: Recipe) -> list[Any]:
@@ -26,9 +23,9 @@ def build(recipe: Recipe) -> list[Any]:
         recipe,
         "candidates",
         group="generate",
-        kinds={"openai" if recipe.teacher.kind == "openai" else "python", "parquet"},
+        kinds={"openai" if any(teacher.kind == "openai" for teacher in recipe.all_teachers) else "python", "parquet"},
         modules=MODULES,
-        settings=[recipe.teacher, recipe.generate],
+        settings=[recipe.all_teachers, recipe.generate],
         deps=["documents", "demonstrations"],
         partitions_def=shard_partitions(recipe),
         pool="teacher_api",
@@ -58,18 +55,20 @@ def _generate(recipe: Recipe, home: Home, shard: str, log: Any) -> Outputs:
     documents = store.read_table(Document, store.snapshot(recipe.asset("documents"), shard).tables["documents"].root)
     examples = store.read_table(Example, store.snapshot(recipe.asset("demonstrations"), shard).tables["examples"].root)
 
-    def report(progress: Progress) -> None:
-        log(str(progress))
+    made = make_candidates(
+        home,
+        list(documents),
+        list(examples),
+        recipe=recipe.name,
+        teachers=recipe.all_teachers,
+        generate_config=recipe.generate,
+        budget_config=recipe.budget,
+        on_progress=log,
+    )
+    return _outputs(made.generated, made.calls, {"estimate": made.estimate, "prices": made.prices})
 
-    with open_ledger(home, recipe=recipe.name) as ledger, opened_teacher(recipe.teacher) as teacher:
-        made = generate(
-            list(documents),
-            list(examples),
-            config=recipe.generate,
-            session=Session(
-                [SessionTeacher(config=recipe.teacher, model=teacher)], ledger, seed=recipe.generate.seed, on_progress=report
-            ),
-        )
+
+def _outputs(made: Generated, calls: Sequence[UnitCalls], facts: dict[str, str]) -> Outputs:
     values = {
         "rows_in": made.num_proposed,
         "rows_out": len(made.examples) + len(made.pairs) + len(made.tasks),
@@ -80,11 +79,14 @@ def _generate(recipe: Recipe, home: Home, shard: str, log: Any) -> Outputs:
         "cost_usd": made.report.cost_usd,
         "prompt_tokens": made.report.prompt_tokens,
         "completion_tokens": made.report.completion_tokens,
+        **made.figures,
+        **{name: fact for name, fact in facts.items() if fact},
     }
     tables: dict[str, tuple[type, Sequence[Record]]] = {
         "examples": (Example, made.examples),
         "pairs": (PreferencePair, made.pairs),
         "tasks": (VerifiableTask, made.tasks),
         "rejections": (Rejection, made.rejections),
+        "calls": (UnitCalls, calls),
     }
     return Outputs(tables=tables, values=values, is_complete=made.report.num_failed == 0)

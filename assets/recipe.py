@@ -22,8 +22,9 @@ from curation.mix.config import MixConfig, SelectionConfig
 from curation.privacy.config import PrivacyConfig
 from curation.quality.config import QualityConfig
 from curation.review.config import ReviewConfig
+from curation.synthesis.budget.config import BudgetConfig
 from curation.synthesis.config import ON_DEMONSTRATIONS, ON_DOCUMENTS, GenerateConfig
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teacher_config import TeacherConfig, check_teachers
 from curation.terms.config import TermsConfig
 from evaluation.config import EvaluationConfig, ReleaseConfig
 from training.config import Stage, TrainingConfig
@@ -50,6 +51,12 @@ class Recipe:
 
     teacher: TeacherConfig = TeacherConfig()
     """The model that writes synthetic examples."""
+
+    teachers: tuple[TeacherConfig, ...] = ()
+    """Several teachers instead of one: by weight, and weight 0 for those who are asked only when the others do not answer."""
+
+    budget: BudgetConfig = BudgetConfig()
+    """What may be spent on teachers."""
 
     generate: GenerateConfig = GenerateConfig()
     """Which examples and pairs the teacher writes."""
@@ -108,6 +115,9 @@ class Recipe:
         )
         check(is_valid_cron_string(self.schedule), "schedule", "must be a cron line such as '0 6 * * 1'", self.schedule)
         self.mix.check_sources(names)
+        is_one = self.teacher == TeacherConfig() or not self.teachers
+        check(is_one, "teachers", "replaces `teacher`: give one of the two", [teacher.label for teacher in self.teachers])
+        check_teachers(self.all_teachers)
         self._check_stages()
 
     def _check_stages(self) -> None:
@@ -148,6 +158,11 @@ class Recipe:
         """The model that makes vectors for curation; None where the recipe asks for nothing that needs them."""
         wants_vectors = self.curate.duplicates.semantic_threshold is not None
         return self.contamination.embedding or (OFFLINE_MODEL if wants_vectors else None)
+
+    @property
+    def all_teachers(self) -> tuple[TeacherConfig, ...]:
+        """The teachers of this recipe, in its order."""
+        return self.teachers or (self.teacher,)
 
     def asset(self, name: str) -> str:
         """Return the store key of one of this recipe's assets."""

@@ -290,7 +290,7 @@ def report_inputs(recipe: Recipe, home: Home, inputs: dict[str, Snapshot]) -> Re
         config=as_plain(recipe),
         versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         seeds={"training": recipe.training.seed, "evaluation": recipe.evaluation.seed},
-        teacher=recipe.teacher.model or recipe.teacher.kind,
+        teacher=", ".join(teacher.label for teacher in recipe.all_teachers),
         teacher_calls=sum(item.values["teacher_calls"] + item.values["cached_replies"] for item in made),
         teacher_cost_usd=float(sum(item.values["cost_usd"] for item in made)),
         review=_review_facts(recipe, home),

@@ -306,6 +306,15 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UnitCalls:
+    """The calls that were made for one thing asked about, whatever came of it."""
+
+    key: str
+    """Key of what was asked about: the beginning of the keys of the rows and rejections that came of it."""
+    request_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TeacherCall:
     """A paid reply as the ledger holds it."""
 

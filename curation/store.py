@@ -34,7 +34,7 @@ from curation.tables import from_arrow, schema_of
 
 R = TypeVar("R", bound=Record)
 
-NOT_IN_VERSION = ("rejections", "findings", "row_checks")
+NOT_IN_VERSION = ("rejections", "findings", "row_checks", "calls")
 """Tables for people and for saving work; no asset reads them to make its output."""
 
 
@@ -91,15 +91,15 @@ class Store:
             CorruptTableError: if a manifest or shard cannot be read or has the wrong rows.
         """
         for shard in self._shards(cls, root, asset):
-            yield from from_arrow(cls, self._read_shard(cls, shard))
+            yield from from_arrow(cls, self.read_shard(cls, shard))
 
     def read_arrow(self, cls: type, root: str, *, asset: str = "the asset that makes it") -> pa.Table:
         """Return a whole table as Arrow. Raises as `read_table` does."""
-        parts = [self._read_shard(cls, shard) for shard in self._shards(cls, root, asset)]
+        parts = [self.read_shard(cls, shard) for shard in self._shards(cls, root, asset)]
         return pa.concat_tables(parts) if parts else schema_of(cls).empty_table()
 
     def _shards(self, cls: type, root: str, asset: str) -> list[dict[str, Any]]:
-        manifest = self._manifest(root, asset)
+        manifest = self.read_manifest(root, asset)
         if manifest["record"] != cls.__name__:
             raise CorruptTableError(path=f"tables/{root}.json", reason=f"it holds {manifest['record']}, not {cls.__name__}")
         shards: list[dict[str, Any]] = manifest["shards"]
@@ -107,17 +107,19 @@ class Store:
 
     def sample_rows(self, cls: type, root: str, num_rows: int) -> list[dict[str, Any]]:
         """Return the first few rows of a table as dicts; only one shard is read. Raises as `read_table` does."""
-        shards = self._manifest(root, "the asset that makes it")["shards"]
-        rows: list[dict[str, Any]] = self._read_shard(cls, shards[0]).slice(0, num_rows).to_pylist() if shards else []
+        shards = self.read_manifest(root, "the asset that makes it")["shards"]
+        rows: list[dict[str, Any]] = self.read_shard(cls, shards[0]).slice(0, num_rows).to_pylist() if shards else []
         return rows
 
-    def _manifest(self, root: str, asset: str) -> dict[str, Any]:
+    def read_manifest(self, root: str, asset: str = "the asset that makes it") -> dict[str, Any]:
+        """Return `record`, `num_rows` and `shards` of a table. Raises MissingTableError and CorruptTableError."""
         path = f"tables/{root}.json"
         if not self.files.exists(path):
             raise MissingTableError(root=root, store=self.url, asset=asset)
         return _parse(path, self.files.read_bytes(path))
 
-    def _read_shard(self, cls: type, shard: dict[str, Any]) -> pa.Table:
+    def read_shard(self, cls: type, shard: dict[str, Any]) -> pa.Table:
+        """Return one shard of a manifest. Raises CorruptTableError if its bytes or its number of rows are wrong."""
         path = shard_path(shard["hash"])
         try:
             table = decode_shard(self.files.read_bytes(path))
@@ -179,7 +181,7 @@ class Store:
     def _holds_table(self, root: str) -> bool:
         if not self.files.exists(f"tables/{root}.json"):
             return False
-        return all(self.files.exists(shard_path(shard["hash"])) for shard in self._manifest(root, "")["shards"])
+        return all(self.files.exists(shard_path(shard["hash"])) for shard in self.read_manifest(root, "")["shards"])
 
     def list_snapshots(self, prefix: str) -> list[Snapshot]:
         """Return the newest snapshots of every asset and partition whose key starts with PREFIX/."""

@@ -49,8 +49,9 @@ def check_recipe(
     for path in files or list_recipe_files():
         recipe = load_recipe(path)
         stages = ", ".join(recipe.training_stages)
+        teachers = ", ".join(teacher.label for teacher in recipe.all_teachers)
         console.print(
-            f"{path}: fine. {len(recipe.sources)} sources, teacher {recipe.teacher.kind}, stages {stages}",
+            f"{path}: fine. {len(recipe.sources)} sources, teachers {teachers}, stages {stages}",
             markup=False,
             soft_wrap=True,
         )

@@ -4,7 +4,21 @@ from itertools import chain
 
 import dagster as dg
 
-from assets import audit, candidates, checks, curated, data_card, datasets, ingest, models, quality, release, review, scores
+from assets import (
+    audit,
+    candidates,
+    checks,
+    costs,
+    curated,
+    data_card,
+    datasets,
+    ingest,
+    models,
+    quality,
+    release,
+    review,
+    scores,
+)
 from assets.recipe import Recipe
 from pipelines.automation import rebuild_when_changed
 from pipelines.console import console_logger
@@ -12,7 +26,7 @@ from pipelines.resources import build_resources
 from pipelines.schedules import build_jobs, build_schedule
 from pipelines.sensors import build_sensors
 
-STAGES = (ingest, candidates, curated, review, datasets, quality, audit, data_card, models, scores, release)
+STAGES = (ingest, candidates, curated, review, costs, datasets, quality, audit, data_card, models, scores, release)
 
 
 def build_definitions(recipes: list[Recipe]) -> dg.Definitions:
