@@ -13,9 +13,12 @@ from typing import Any
 from curation.ids import stable_fraction
 from curation.synthesis.passages import Sentence
 from curation.synthesis.prompts.grounded import ReadPrompt
+from curation.synthesis.prompts.reasoning import Kind
+from curation.synthesis.references import is_given_away, stands_in_quote
 from curation.synthesis.sentence_questions import usable_sentences
 
 MIN_WORD_CHARS = 5
+MIN_WORDS = 4
 NUM_WRONG = 3
 _WORD = re.compile(rf"(?<![\w.])[A-Za-z_]\w{{{MIN_WORD_CHARS - 1},}}(?![\w.(])")
 _NUMBER = re.compile(r"(?<![\w.,])\d{1,9}(?:\.\d{1,6})?(?![\w,]|\.\d)")
@@ -24,52 +27,56 @@ _BLANK = "____"
 
 def write_exact(prompt: ReadPrompt, salt: str) -> dict[str, Any]:
     """Ask for the word that is missing in a sentence."""
-    return {"tasks": [_task(prompt, "word", *taken) for taken in _taken(prompt, _WORD, salt)][: prompt.num_questions]}
+    return {"tasks": list(_tasks(prompt, "exact", salt))[: prompt.num_questions]}
 
 
 def write_number(prompt: ReadPrompt, salt: str) -> dict[str, Any]:
     """Ask for the number that is missing in a sentence."""
-    return {"tasks": [_task(prompt, "number", *taken) for taken in _taken(prompt, _NUMBER, salt)][: prompt.num_questions]}
+    return {"tasks": list(_tasks(prompt, "number", salt))[: prompt.num_questions]}
 
 
 def write_choice(prompt: ReadPrompt, salt: str) -> dict[str, Any]:
     """Ask which of four words is missing in a sentence; the wrong ones stand elsewhere in the document."""
-    taken = list(_taken(prompt, _WORD, salt))
+    words = {word.casefold(): word for sentence in usable_sentences(prompt.passage) for word in _WORD.findall(sentence.text)}
     tasks: list[dict[str, Any]] = []
-    for sentence, word in taken:
-        others = {other.casefold(): other for text in usable_sentences(prompt.passage) for other in _WORD.findall(text.text)}
-        known = sentence.quote.casefold()
-        wrong = [
-            other for folded, other in others.items() if folded not in known and not folded.startswith(word.casefold()[:4])
-        ]
+    for task in _tasks(prompt, "exact", salt):
+        word, quote = task["answer"].casefold(), task["quote"].casefold()
+        wrong = [other for folded, other in words.items() if folded not in quote and not folded.startswith(word[:4])]
         wrong.sort(key=lambda other: (abs(len(other) - len(word)), stable_fraction(f"{word}\n{other}", salt)))
         if len(wrong) >= NUM_WRONG:
-            tasks.append({**_task(prompt, "word", sentence, word), "wrong": wrong[:NUM_WRONG]})
+            tasks.append({**task, "wrong": wrong[:NUM_WRONG]})
     return {"tasks": tasks[: prompt.num_questions]}
 
 
-def _taken(prompt: ReadPrompt, pattern: re.Pattern[str], salt: str) -> Iterator[tuple[Sentence, str]]:
-    """Yield sentences with the word that is taken out of each: one that stands there once, and not in the title."""
+def _tasks(prompt: ReadPrompt, kind: Kind, salt: str) -> Iterator[dict[str, Any]]:
+    """Yield a task for each sentence in which something can be left out: it must be the only one, and not be given away."""
     seen: set[str] = set()
     for sentence in usable_sentences(prompt.passage):
-        if _BLANK in sentence.text or sentence.text.casefold() in seen:
+        if _BLANK in sentence.text or sentence.text.casefold() in seen or len(sentence.text.split()) < MIN_WORDS:
             continue
         seen.add(sentence.text.casefold())
-        words = [word for word in pattern.findall(sentence.text) if _is_single(word, sentence, prompt.title)]
-        if words and len(sentence.text.split()) >= 4:
-            yield sentence, min(words, key=lambda word: stable_fraction(f"{sentence.text}\n{word}", salt))
+        found = _NUMBER.findall(sentence.text) if kind == "number" else _WORD.findall(sentence.text)
+        tasks = [_task(prompt.title, kind, sentence, word) for word in sorted(set(found)) if found.count(word) == 1]
+        usable = [task for task in tasks if _is_usable(task, kind)]
+        if usable:
+            yield min(usable, key=lambda task: stable_fraction(f"{sentence.text}\n{task['answer']}", salt))
 
 
-def _is_single(word: str, sentence: Sentence, title: str) -> bool:
-    text = sentence.text.casefold()
-    is_verbatim = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", sentence.quote) is not None
-    return text.count(word.casefold()) == 1 and word.casefold() not in title.casefold() and is_verbatim
-
-
-def _task(prompt: ReadPrompt, what: str, sentence: Sentence, word: str) -> dict[str, Any]:
-    blanked = sentence.text.replace(word, _BLANK)
-    question = f'Which {what} is missing in this sentence about {prompt.title}? "{blanked}."'
+def _task(title: str, kind: Kind, sentence: Sentence, word: str) -> dict[str, Any]:
+    what = "number" if kind == "number" else "word"
+    blanked = re.sub(rf"(?<![\w.]){re.escape(word)}(?!\w)", _BLANK, sentence.text)
+    question = f'Which {what} is missing in this sentence about {title}? "{blanked}."'
     return {"question": question, "answer": word, "quote": sentence.quote}
+
+
+def _is_usable(task: dict[str, Any], kind: Kind) -> bool:
+    question, answer = task["question"], task["answer"]
+    return (
+        question.count(_BLANK) == 1
+        and answer.casefold() not in question.casefold()
+        and not is_given_away(kind, answer, question)
+        and stands_in_quote(kind, answer, task["quote"])
+    )
 
 
 VERIFIABLE_TASKS: dict[str, Callable[[ReadPrompt, str], dict[str, Any]]] = {

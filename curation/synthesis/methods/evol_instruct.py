@@ -117,6 +117,7 @@ class EvolInstruct:
     def make(self, units: Sequence[Unit], session: Session) -> Made:
         """Take all chains one step at a time; a failed step is a rejection, and its chain goes on from the last good one."""
         rows = InventedRows(self.name)
+        units = [unit for unit in units if not _is_refused(unit, rows)]
         last = {unit.key: unit.payload.start for unit in units}
         num_failed = 0
         for turn in range(self.config.rounds):
@@ -188,3 +189,8 @@ class EvolInstruct:
             return None
         messages = conversation(step.text, answer.text, self.config.system_prompt)
         return rows.add_example(step.key, messages, answer, origin=origin, earlier=step.evolved.request_ids)
+
+
+def _is_refused(unit: Unit, rows: InventedRows) -> bool:
+    start = unit.payload.start
+    return rows.refuse_source(unit.key, origin_of([start]), request_in(start))

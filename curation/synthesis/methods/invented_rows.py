@@ -15,6 +15,7 @@ from curation.filters.text_view import view_of
 from curation.ids import content_hash
 from curation.records import Document, Example, Message, PreferencePair, Rejection, SourceSpan, VerifiableTask, record_hash
 from curation.synthesis.asking import Answer
+from curation.synthesis.injection import find_instructions
 from curation.synthesis.methods.method import STAGE, Made
 from curation.synthesis.parse import MAX_ANSWER_CHARS, UnusableError, check_text, excerpt_of
 
@@ -90,6 +91,14 @@ def check_request(text: str, *, minimum: int = 8, maximum: int = 4_000) -> None:
         raise UnusableError("no_instruction", "The instruction is no sentence.")
     if _REFERS_TO_NOTHING.search(text):
         raise UnusableError("refers_to_nothing", "The instruction speaks of a text, file or picture that is not there.")
+    check_reply(text)
+
+
+def check_reply(text: str) -> None:
+    """Refuse what speaks to the model that reads it: no seed may pass that on through a teacher. Raises UnusableError."""
+    found = find_instructions(text)
+    if found:
+        raise UnusableError("instruction_in_reply", f"The reply tries to instruct its reader ({found[0].kind}).")
 
 
 def check_answer(example: Example, maximum: int = MAX_ANSWER_CHARS) -> None:
@@ -126,6 +135,14 @@ class InventedRows:
                 other_key=other_key,
             )
         )
+
+    def refuse_source(self, key: str, origin: Origin, text: str) -> bool:
+        """Turn a source that speaks to its reader into a rejection, before anything is paid for it; False if it does not."""
+        found = find_instructions(text)
+        if found:
+            detail = f"The source tries to instruct its reader ({found[0].kind}), so nothing is made of it."
+            self.reject(key, origin, UnusableError("instruction_in_source", detail), text)
+        return bool(found)
 
     def refuse(self, answer: Answer, key: str, origin: Origin) -> bool:
         """Turn an answer with a problem into a rejection; False if it has none."""

@@ -178,12 +178,12 @@ class Magpie:
 
     def _check(self, text: str) -> None:
         """Gate a user's turn. Raises UnusableError."""
-        check_request(text, maximum=self.config.max_chars)
-        if len(text.split()) < self.config.min_words and text.isascii():
-            raise UnusableError("short_instruction", f"The request has fewer than {self.config.min_words} words.")
         marker = _MARKER.search(text)
         if marker is not None:
             raise UnusableError("chat_marker", f"The request holds '{marker[0].strip()}', so more than one turn was written.")
+        check_request(text, maximum=self.config.max_chars)
+        if len(text.split()) < self.config.min_words and text.isascii():
+            raise UnusableError("short_instruction", f"The request has fewer than {self.config.min_words} words.")
         if _ANSWERS.match(text):
             raise UnusableError("answers_instead", "The teacher spoke as the assistant and not as the user.")
         problem = check_repetition(TextView(kind="example", key="", prompt=text, question=text), _RULES)

@@ -136,6 +136,7 @@ class Reasoning:
     def make(self, units: Sequence[Unit], session: Session) -> Made:
         """Sample, grade and choose. Every sample is a row or a rejection; a question without a right one is one more."""
         rows = InventedRows(self.name, max_answer_chars=self.config.max_chars)
+        units = [unit for unit in units if not _is_refused(unit, rows)]
         answers = session.ask([self._ask(unit, number, session) for unit in units for number in range(self.config.samples)])
         num_right = num_solved = 0
         for at, unit in enumerate(units):
@@ -230,6 +231,10 @@ def choose_solutions(solutions: Sequence[_Solution], number: int, *, is_diverse:
         nearest.pop(at)
         nearest = [max(old, gram_similarity(item.content, chosen[-1].content)) for old, item in zip(nearest, left, strict=True)]
     return chosen
+
+
+def _is_refused(unit: Unit, rows: InventedRows) -> bool:
+    return rows.refuse_source(unit.key, origin_of([unit.payload.parent]), unit.payload.text)
 
 
 def _keyed(unit: Unit, answers: Sequence[Answer]) -> list[tuple[Answer, str]]:

@@ -17,6 +17,7 @@ from curation.config import check, config
 from curation.ids import stable_bucket, stable_fraction
 from curation.records import Example
 from curation.synthesis.asking import Ask, Session
+from curation.synthesis.injection import find_instructions
 from curation.synthesis.methods.invented_rows import InventedRows, check_request, conversation, origin_of, request_in
 from curation.synthesis.methods.method import Inputs, Made, Unit
 from curation.synthesis.novelty import NoveltyPool
@@ -98,7 +99,8 @@ class SelfInstruct:
             sibling_guard=self.config.sibling_guard,
         )
         fresh = [example for example in usable if example.provenance.generation_depth < MAX_DEPTH]
-        ring = _Ring(fresh, f"{self.name} {inputs.seed}")
+        plain = [example for example in fresh if not find_instructions(request_in(example))]
+        ring = _Ring(plain, f"{self.name} {inputs.seed}")
         units = [
             Unit(
                 key=f"{example.key}#{self.name}",
@@ -111,7 +113,7 @@ class SelfInstruct:
     def make(self, units: Sequence[Unit], session: Session) -> Made:
         """Ask for instructions, keep the new ones, ask for their answers; then once more if the recipe says so."""
         rows = InventedRows(self.name)
-        seeds_of = {unit.key: unit.payload.seeds for unit in units}
+        seeds_of = {unit.key: unit.payload.seeds for unit in units if not _is_refused(unit, rows)}
         num_new = num_proposed = 0
         for turn in range(self.config.rounds):
             asked = [unit for unit in units if unit.key in seeds_of]
@@ -182,18 +184,24 @@ class SelfInstruct:
         return accepted
 
 
+def _is_refused(unit: Unit, rows: InventedRows) -> bool:
+    lead = unit.payload.seeds[0]
+    return rows.refuse_source(unit.key, origin_of([lead]), request_in(lead))
+
+
 class _Ring:
     """Seeds on a circle, each where its hash says: a seed more changes only the draws that end just before it."""
 
     def __init__(self, seeds: Sequence[Example], salt: str) -> None:
         self._salt = salt
         self._seeds = sorted(seeds, key=lambda seed: (stable_fraction(seed.key, salt), seed.key))
+        self._keys = {seed.key for seed in seeds}
         self._places = [stable_fraction(seed.key, salt) for seed in self._seeds]
 
     def draw(self, lead: Example, number: int) -> tuple[Example, ...]:
         """Return the seed that leads a prompt and others, at most `number` together, all different."""
         chosen = {lead.key: lead}
-        for turn in range(1, min(number, len(self._seeds))):
+        for turn in range(1, min(number, len({lead.key, *self._keys}))):
             at = bisect.bisect_left(self._places, stable_fraction(f"{lead.key}\n{turn}", self._salt))
             while (seed := self._seeds[at % len(self._seeds)]).key in chosen:
                 at += 1

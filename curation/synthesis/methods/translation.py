@@ -18,7 +18,15 @@ from curation.ids import hash_text, stable_bucket, stable_fraction
 from curation.records import Document
 from curation.synthesis.asking import Answer, Ask, Session
 from curation.synthesis.character_f import chrf
-from curation.synthesis.methods.invented_rows import InventedRows, Origin, conversation, origin_in, origin_of, request_in
+from curation.synthesis.methods.invented_rows import (
+    InventedRows,
+    Origin,
+    check_reply,
+    conversation,
+    origin_in,
+    origin_of,
+    request_in,
+)
 from curation.synthesis.methods.method import Inputs, Made, Unit
 from curation.synthesis.methods.translation_checks import check_translation, is_in_language, terms_in
 from curation.synthesis.parse import UnusableError
@@ -147,6 +155,7 @@ class Translation:
     def make(self, units: Sequence[Unit], session: Session) -> Made:
         """Translate, check, translate back, compare."""
         rows = InventedRows(self.name)
+        units = [unit for unit in units if not rows.refuse_source(unit.key, unit.payload.origin, unit.payload.text)]
         names = (self.config.source_name, self.config.target_name)
         asks = [self._ask(unit.key, unit.payload.text, names) for unit in units]
         pairs: list[_Pair] = []
@@ -179,6 +188,7 @@ class Translation:
                 glossary=terms_in(source.text, self.config.glossary or {}),
                 max_length_ratio=self.config.max_length_ratio,
             )
+            check_reply(translation)
         except UnusableError as problem:
             rows.reject(unit.key, source.origin, problem, translation)
             return None

@@ -9,6 +9,7 @@ or if the teacher, asked twice more and independently beside the document, gives
 rejected.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,7 +20,8 @@ from curation.graders.registry import GRADERS
 from curation.ids import content_hash, stable_fraction
 from curation.records import Document, Message, Provenance, VerifiableTask
 from curation.synthesis.asking import Answer, Ask, Session
-from curation.synthesis.methods.invented_rows import InventedRows, Origin, check_request, origin_in
+from curation.synthesis.injection import InstructionSpan, find_instructions, overlaps
+from curation.synthesis.methods.invented_rows import InventedRows, Origin, check_reply, check_request, origin_in
 from curation.synthesis.methods.method import Inputs, Made, Unit
 from curation.synthesis.methods.task_templates import DrawnTask, TaskTemplate, draw_tasks
 from curation.synthesis.parse import UnusableError, check_text, locate_quote
@@ -170,12 +172,16 @@ class Verifiable:
     def _propose(self, key: str, source: _Source, entry: dict[str, Any], answer: Answer) -> _Proposal:
         question = entry["question"].strip()
         check_text(question, "question", 8, 2_000)
+        check_reply(question)
         if not self.config.passage_chars:
             check_request(question, maximum=2_000)
         text = read_reference("exact" if source.kind == "choice" else source.kind, entry["answer"])
         if is_given_away(source.kind, text, question):
             raise UnusableError("answer_in_question", f"The question gives its answer '{text[:100]}' away.")
         start, end = locate_quote(entry["quote"], source.document.text)
+        hit = overlaps(_instructions_in(source.document.text), start, end)
+        if hit is not None:
+            raise UnusableError("instruction_in_source", f"The quote stands in text that instructs its reader ({hit.kind}).")
         is_verbatim = stands_in_quote(source.kind, text, source.document.text[start:end])
         reference = text
         if source.kind == "choice":
@@ -239,6 +245,11 @@ class Verifiable:
                 spans=item.origin.spans,
             ),
         )
+
+
+@functools.lru_cache(maxsize=512)
+def _instructions_in(text: str) -> tuple[InstructionSpan, ...]:
+    return tuple(find_instructions(text))
 
 
 def passage_around(text: str, span: tuple[int, int], limit: int) -> str:
