@@ -151,7 +151,8 @@ class OpenAIChatModel:
             return await self._transport.post(self._url, data, headers, timeout_seconds=seconds)
         except TransportError as error:
             reason = f"no answer within {told_seconds:g} s" if error.is_timeout else _redact(str(error), key)
-            raise self._busy(reason, has_contact=error.has_contact, is_timeout=error.is_timeout) from None
+            kind = {"has_contact": error.has_contact, "is_silent": error.is_silent, "is_timeout": error.is_timeout}
+            raise self._busy(reason, **kind) from None
 
     def _read_answer(self, answer: HttpReply, key: str) -> ChatReply:
         text = _redact(answer.body.decode("utf-8", "replace"), key)
@@ -186,8 +187,8 @@ class OpenAIChatModel:
             )
         )
 
-    def _busy(self, reason: str, *, has_contact: bool = True, **fields: Any) -> TeacherBusyError:
-        return TeacherBusyError(endpoint=self.endpoint, reason=reason[:500], has_contact=has_contact, **fields)
+    def _busy(self, reason: str, **fields: Any) -> TeacherBusyError:
+        return TeacherBusyError(endpoint=self.endpoint, reason=reason[:500], **fields)
 
     def _classify(self, answer: HttpReply, explanation: str, request: ChatRequest) -> Exception:
         status = answer.status

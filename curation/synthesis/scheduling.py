@@ -262,11 +262,11 @@ class Scheduler:
 
     def _try_again(self, job: _Job, busy: TeacherBusyError) -> None:
         """Let a request wait for its next attempt, or end it."""
-        has_contact = bool(busy.fields.get("has_contact", True))
+        contact = {"has_contact": busy.fields.get("has_contact", True), "is_silent": busy.fields.get("is_silent", False)}
         retry_after = float(busy.fields.get("retry_after") or 0.0)
-        is_over = self._count_failure(job, busy, has_contact)
+        is_over = self._count_failure(job, busy, contact)
         if is_over or retry_after > LONGEST_RETRY_AFTER_SECONDS:
-            if self._health.is_unreachable_after(has_contact=has_contact):
+            if self._health.is_unreachable_after(**contact):
                 raise TeacherUnreachableError(endpoint=self._teacher.endpoint, reason=str(busy.fields["reason"])) from busy
             self._fail(job, str(busy.fields["reason"]))
             return
@@ -276,7 +276,7 @@ class Scheduler:
         moment = time.monotonic() + max(backoff, retry_after)
         heapq.heappush(self._waiting, (moment, next(self._numbers), job))
 
-    def _count_failure(self, job: _Job, busy: TeacherBusyError, has_contact: bool) -> bool:
+    def _count_failure(self, job: _Job, busy: TeacherBusyError, contact: dict[str, bool]) -> bool:
         """Take note of a failed attempt, and tell whether it was the last.
 
         Being told to go slower is no fault of the request, so it is not counted as long as others get through.
@@ -286,7 +286,7 @@ class Scheduler:
             job.num_refusals += 1
             is_shut = time.monotonic() - self._health.last_success > BACKOFFS_UNTIL_SHUT * self._plan.backoff_seconds
             return (is_shut and job.num_refusals >= self._plan.max_attempts) or job.num_refusals >= MOST_REFUSALS
-        self._health.note_failure(has_contact=has_contact)
+        self._health.note_failure(**contact)
         job.num_failures += 1
         job.num_timeouts += bool(busy.fields.get("is_timeout"))
         return job.num_failures >= self._plan.max_attempts

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 MAX_REPLY_BYTES = 8_000_000
 KEEP_ALIVE_SECONDS = 20.0
+CONNECT_SECONDS = 30.0
 _lock = threading.Lock()
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
 
@@ -39,10 +40,12 @@ def event_loop() -> asyncio.AbstractEventLoop:
 class TransportError(Exception):
     """There is no whole answer. The text says why, in words for people."""
 
-    def __init__(self, reason: str, *, has_contact: bool, is_timeout: bool = False) -> None:
+    def __init__(self, reason: str, *, has_contact: bool = True, is_silent: bool = False, is_timeout: bool = False) -> None:
         super().__init__(reason)
         self.has_contact = has_contact
-        """Whether something that speaks HTTP is there."""
+        """Whether a connection could be made."""
+        self.is_silent = is_silent
+        """Whether nothing that makes sense came over it."""
         self.is_timeout = is_timeout
 
 
@@ -69,17 +72,21 @@ class HttpTransport:
         import aiohttp
 
         session = self._open_session()
-        timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=min(CONNECT_SECONDS, 0.9 * timeout_seconds))
         options = {"timeout": timeout, "allow_redirects": False, "proxy": self._proxy(url)}
         try:
             async with session.post(url, data=body, headers=headers, **options) as response:
                 return HttpReply(response.status, response.headers, await _read_limited(response))
+        except aiohttp.ConnectionTimeoutError:
+            raise TransportError(f"no connection within {timeout.sock_connect:g} s", has_contact=False) from None
         except TimeoutError:
-            raise TransportError(f"no answer within {timeout_seconds:g} s", has_contact=False, is_timeout=True) from None
+            raise TransportError(f"no answer within {timeout_seconds:g} s", is_silent=True, is_timeout=True) from None
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, ConnectionResetError, BrokenPipeError) as error:
+            raise TransportError(f"the connection broke: {_describe(error)}", is_silent=True) from None
         except (aiohttp.ClientConnectionError, OSError) as error:
-            raise TransportError(f"no connection: {str(error) or type(error).__name__}", has_contact=False) from None
+            raise TransportError(f"no connection: {_describe(error)}", has_contact=False) from None
         except (aiohttp.ClientError, ValueError) as error:
-            raise TransportError(f"{type(error).__name__}: {error}", has_contact=True) from None
+            raise TransportError(_describe(error)) from None
 
     def _open_session(self) -> Any:
         import aiohttp
@@ -110,10 +117,14 @@ class HttpTransport:
             asyncio.run_coroutine_threadsafe(session.close(), event_loop()).result()
 
 
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
 async def _read_limited(response: Any) -> bytes:
     """Read the body, but not more than the limit of (unpacked) bytes."""
     if (response.content_length or 0) > MAX_REPLY_BYTES:
-        raise TransportError(f"its reply has more than {MAX_REPLY_BYTES} bytes", has_contact=True)
+        raise TransportError(f"its reply has more than {MAX_REPLY_BYTES} bytes")
     data = await response.content.readany()
     if response.content.at_eof():
         return bytes(data)
@@ -121,5 +132,5 @@ async def _read_limited(response: Any) -> bytes:
     while chunk := await response.content.readany():
         parts += chunk
         if len(parts) > MAX_REPLY_BYTES:
-            raise TransportError(f"its reply has more than {MAX_REPLY_BYTES} bytes", has_contact=True)
+            raise TransportError(f"its reply has more than {MAX_REPLY_BYTES} bytes")
     return bytes(parts)
