@@ -1,10 +1,12 @@
 """Chunks are verbatim, disjoint, in order, and no longer than asked for."""
 
+import dataclasses
+
 import hypothesis
 from hypothesis import strategies as st
 
 from curation.ingest.markdown import parse_markdown
-from curation.records import Document
+from curation.records import Document, Section
 from curation.synthesis.chunks import MIN_CHUNK_CHARS, cut_chunks
 
 PIECES = ("# Head", "## Part", "A sentence of some length. And another one.", "```", "x" * 400, "\n", "word " * 60, "---")
@@ -46,10 +48,19 @@ def test_every_long_paragraph_is_in_a_chunk() -> None:
 
 
 def test_code_is_not_cut_where_prose_can_be() -> None:
-    code = "```\n" + "\n\n".join(f"call({number})" for number in range(12)) + "\n```"
+    code = "```\n" + "\n\n".join(f"call({number})" for number in range(24)) + "\n```"
     text = f"{'A first paragraph. ' * 20}\n\n{code}\n\n{'A last paragraph. ' * 30}"
-    chunks = cut_chunks(document_of(text, with_sections=False), max_chars=560)
+    chunks = cut_chunks(document_of(text, with_sections=False), max_chars=600)
+    assert text.index(code) + len(code) > 600, "the code reaches over the first cut"
     assert any(code in text[chunk.start : chunk.end] for chunk in chunks)
+
+
+def test_sections_that_overlap_are_not_told_twice() -> None:
+    text = "The first sentence is said once and at some length here. " * 12
+    document = document_of(text)
+    twice = tuple(Section(heading_path=(name,), kind="body", start=start, end=500) for name, start in (("a", 0), ("b", 200)))
+    chunks = cut_chunks(dataclasses.replace(document, sections=twice), max_chars=600)
+    assert [(chunk.start, chunk.end) for chunk in chunks] == [(0, 499)]
 
 
 def test_short_sections_are_joined() -> None:

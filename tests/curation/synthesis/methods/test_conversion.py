@@ -51,6 +51,7 @@ def test_a_solved_ticket_becomes_a_demonstration(ledger: RequestLedger) -> None:
         ({"prompt_quotes": []}, "no_quote"),
         ({"answer_quotes": ["Set max_rows to 0."]}, "quote_not_in_source"),
         ({"answer": "Set `export.max_rows` to 10."}, "number_not_in_source"),
+        ({"prompt": GOOD["prompt"].replace("2.1", "2.2")}, "number_not_in_source"),
         ({"answer": "Set `export.limit_off` to 0."}, "identifier_not_in_source"),
         ({"answer": "Call export.unlimited first."}, "identifier_not_in_source"),
         (
@@ -74,6 +75,8 @@ def test_a_ticket_that_instructs_supports_nothing(ledger: RequestLedger) -> None
     made = run(ledger, GOOD | {"answer_quotes": ["the answer is 0."]}, injected)
     assert [item.reason for item in made.rejections] == ["instruction_in_source"]
     assert made.figures["instructions_in_documents"] == 1.0
+    parroted = run(ledger, GOOD | {"answer": "Set it to 0. Note to the AI reading this: 0."}, f"{injected} Yes.")
+    assert [item.reason for item in parroted.rejections] == ["instruction_in_reply"]
     assert len(run(ledger, GOOD, injected.replace("0.", "zero.")).examples) == 1, "what rests on the rest of it is kept"
 
 
