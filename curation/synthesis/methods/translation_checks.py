@@ -26,7 +26,7 @@ sa sah sc scn sco sd sh si sk sl so sq sr su sv sw ta te tg th tk tl tr tt tyv u
 wa war wuu xal xmf yi yo yue zh"""
 DETECTED = frozenset(_CODES.split())
 """Languages that the model of the language filter (lid.176) can name."""
-_NUMBER = re.compile(r"\d+(?:[.,'\u2019\u066b\u066c\u00a0\u202f ]\d+)*")
+_NUMBER = re.compile(r"\d+(?:[.,'\u2019\u066b\u066c\u00a0\u202f ]\d+)*(?!\d|(?:st|nd|rd|th|s)\b)")
 
 
 def check_translation(
@@ -65,7 +65,10 @@ def check_translation(
 
 
 def numbers_in(text: str) -> list[str]:
-    """Return the digits of each number in a text, whatever separates thousands and decimals and whichever script they have."""
+    """Return the digits of each number in a text, whatever separates thousands and decimals and whichever script they have.
+
+    English ordinals and decades do not count: the 20th century and the 1970s have no digits in many languages.
+    """
     plain = "".join(str(unicodedata.digit(char)) if char.isdecimal() else char for char in text)
     return [re.sub(r"\D", "", found) for found in _NUMBER.findall(plain)]
 

@@ -150,6 +150,7 @@ def test_chrf_by_hand() -> None:
         ("3.5 and 3,5", ["35", "35"]),
         ("\u0662\u0665 \u0643", ["25"]),
         ("1, 2 and 3.", ["1", "2", "3"]),
+        ("the 20th century, the 1970s and 5 more", ["5"]),
         ("none", []),
     ],
 )
