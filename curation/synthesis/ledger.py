@@ -99,12 +99,8 @@ class RequestLedger:
 
     def find_stored(self, keys: Sequence[str]) -> set[str]:
         """Return those of the request ids that have a stored reply, without reading the replies."""
-        found: set[str] = set()
         with self._database.read() as connection:
-            for start in range(0, len(keys), IDS_PER_QUERY):
-                query = sa.select(_calls.c.key).where(_calls.c.key.in_(keys[start : start + IDS_PER_QUERY]))
-                found.update(connection.execute(query).scalars())
-        return found
+            return _find_stored(connection, keys)
 
     def put(self, key: str, model: ChatModel, request: ChatRequest, reply: ChatReply) -> ChatReply:
         """Store a reply and return it once it is on disk; if another process stored one first, return that one.
@@ -227,7 +223,15 @@ def _insert_new(connection: sa.Connection, rows: list[dict[str, Any]]) -> frozen
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(_calls).on_conflict_do_nothing().returning(_calls.c.key)
     distinct = {row["key"]: row for row in reversed(rows)}
-    return frozenset(connection.execute(statement, list(distinct.values())).scalars())
+    return frozenset(connection.execute(statement, [distinct[key] for key in sorted(distinct)]).scalars())
+
+
+def _find_stored(connection: sa.Connection, keys: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for start in range(0, len(keys), IDS_PER_QUERY):
+        query = sa.select(_calls.c.key).where(_calls.c.key.in_(keys[start : start + IDS_PER_QUERY]))
+        found.update(connection.execute(query).scalars())
+    return found
 
 
 def as_call(key: str, model: ChatModel, request: ChatRequest, reply: ChatReply) -> TeacherCall:
