@@ -45,6 +45,8 @@ class Passage:
     """Where it stands verbatim; None for rows that bring their context with them."""
     license: str = ""
     output_terms: str = ""
+    side: str = ""
+    """Side of the train / eval split. Distractors come from the oracle's side, so that no held-out text is trained on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,7 +141,9 @@ class DistractorPool:
 
     def _may_stand(self, position: int, oracle: Passage) -> bool:
         passage = self.passages[position]
-        if passage.key == oracle.key or (not self._same_document and passage.origin == oracle.origin):
+        if passage.key == oracle.key or passage.side != oracle.side:
+            return False
+        if not self._same_document and passage.origin == oracle.origin:
             return False
         if position not in self._usable:
             text = f"{passage.title}\n{passage.text}"

@@ -9,10 +9,10 @@
 The teacher is asked about one chunk, the oracle. Distractors come from the chunks of all documents by BM25, and hold neither
 the answer nor its quotes (`curation.synthesis.distractors`); the rows are described in `curation.synthesis.raft_rows`.
 Distractors depend on the corpus, calls do not: a new document may change the documents of a row, but costs only its own
-questions.
+questions. All documents of a row are from one side of the train / eval split.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -93,13 +93,22 @@ class Raft:
 
     name = "raft"
 
-    def __init__(self, config: RaftConfig) -> None:
+    def __init__(self, config: RaftConfig, *, side_of: Callable[[str], str] | None = None) -> None:
+        """Set up the method.
+
+        Args:
+            config: the recipe's section.
+            side_of: tells the side of the train / eval split of a group (`curation.curate.split.split_of`). Rows then hold
+                documents of one side only. Without it they mix, and the contamination check drops the training rows that show
+                what a held-out row shows.
+        """
         self.config = config
+        self._side_of = side_of or (lambda group: "")
 
     def plan(self, inputs: Inputs) -> list[Unit]:
         """Return a unit for each chunk of each document."""
         sources = {key: source for document in inputs.documents for key, source in self._cut(document)}
-        passages = {key: _passage(key, source) for key, source in sources.items()}
+        passages = {key: _passage(key, source, self._side_of(source.document.group)) for key, source in sources.items()}
         ordered = sorted(sources, key=lambda key: stable_fraction(key, f"{self.name} {inputs.seed}"))
         same_document = self.config.distractors_from == "all_documents"
         pool = DistractorPool([passages[key] for key in sorted(passages)], seed=inputs.seed, same_document=same_document)
@@ -179,7 +188,7 @@ class Raft:
         )
 
 
-def _passage(key: str, source: Source) -> Passage:
+def _passage(key: str, source: Source, side: str) -> Passage:
     return Passage(
         key=key,
         title=source.title,
@@ -188,4 +197,5 @@ def _passage(key: str, source: Source) -> Passage:
         span=source.whole(),
         license=source.document.license,
         output_terms=source.document.output_terms,
+        side=side,
     )

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from curation.chat_model import ChatRequest
+from curation.curate.config import CurateConfig
+from curation.curate.split import split_of
 from curation.errors import ConfigError
 from curation.records import Document
 from curation.synthesis.asking import Session, SessionTeacher
@@ -170,6 +172,24 @@ def test_long_documents_are_cut_and_keep_to_their_own_kind(ledger: RequestLedger
         others = [span for place, span in enumerate(row.provenance.spans[1:]) if place != read.oracle]
         assert row.key.partition("#")[0] not in {span.document_key for span in others}
         assert all(citation.text in read.documents[read.oracle] for citation in read.citations)
+
+
+def test_no_row_mixes_the_sides_of_the_split(ledger: RequestLedger) -> None:
+    def side_of(group: str) -> str:
+        return split_of(group, CurateConfig(eval_share=0.4))
+
+    documents = [
+        document_of(item.text, key=f"{item.key} {n}", title=f"{item.title} {n}") for n in range(4) for item in DOCUMENTS
+    ]
+    method = Raft(RaftConfig(num_distractors=2, pool=4), side_of=side_of)
+    session, _ = session_of(ledger, about)
+    units = method.plan(Inputs(documents=documents))
+    made = method.make(units, session)
+    assert_accounted_for(units, made)
+    sides = {frozenset(side_of(span.document_key) for span in row.provenance.spans) for row in made.examples}
+    assert sides == {frozenset({"train"}), frozenset({"eval"})}
+    mixed = Raft(RaftConfig(num_distractors=2, pool=4)).plan(Inputs(documents=documents))
+    assert {unit.payload.oracle.side for unit in mixed} == {""}
 
 
 @pytest.mark.parametrize(
