@@ -18,6 +18,7 @@ Needs REALDATA_DIR.
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import random
@@ -31,6 +32,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from curation.curate.config import CurateConfig
+from curation.curate.split import split_of
 from curation.database import Database
 from curation.ingest.config import SourceConfig
 from curation.ingest.sources import list_shards, read_shard
@@ -195,8 +198,9 @@ def run_tree(folder: Path, name: str, limit: int | None) -> Tally:
         with RequestLedger(database) as ledger:
             session = Session([SessionTeacher(config=TeacherConfig(), model=ExtractiveTeacher())], ledger)
             with tally.timed():
-                units = Raft(config).plan(Inputs(documents=documents))[:limit]
-                made = Raft(config).make(units, session)
+                method = Raft(config, side_of=functools.partial(split_of, config=CurateConfig()))
+                units = method.plan(Inputs(documents=documents))[:limit]
+                made = method.make(units, session)
     tally.rejections.update(rejection.reason for rejection in made.rejections)
     oracles = {unit.key: unit.payload.oracle for unit in units}
     cases = []

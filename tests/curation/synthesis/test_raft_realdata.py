@@ -1,15 +1,27 @@
 """RAFT rows over real questions, and real documentation that instructs nobody."""
 
+import functools
 import json
 import os
 from pathlib import Path
 
 import pytest
 
+from curation.curate.settings import CurateSettings
+from curation.curate.split import split_of
+from curation.curate.stage import curate
+from curation.ingest.config import SourceConfig
+from curation.ingest.sources import list_shards, read_shard
 from curation.records import Provenance
+from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.distractors import DistractorPool, Passage, Wanted
+from curation.synthesis.extractive import ExtractiveTeacher
 from curation.synthesis.injection import find_instructions
+from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.methods.method import Inputs
+from curation.synthesis.methods.raft import Raft, RaftConfig
 from curation.synthesis.raft_rows import RaftParts, build_raft_row, read_raft_row
+from curation.synthesis.teacher_config import TeacherConfig
 
 pytestmark = [
     pytest.mark.realdata,
@@ -40,6 +52,24 @@ def test_the_oracle_of_every_fifth_question_is_where_the_row_says(language: str)
         assert answer.lower() in ("no", "s\u00ed") or not any(
             f" {answer} " in text for n, text in enumerate(read.documents) if n != read.oracle
         )
+
+
+@pytest.mark.slow
+def test_curation_keeps_rows_of_one_side_and_drops_many_that_mix(ledger: RequestLedger) -> None:
+    source = SourceConfig(
+        name="httpx_docs", kind="files", path=str(Path(os.environ["REALDATA_DIR"]) / "httpx_docs" / "**" / "*.md")
+    )
+    documents = [document for shard in list_shards(source) for document in read_shard(source, shard.key).documents]
+    settings = CurateSettings()
+    session = Session([SessionTeacher(config=TeacherConfig(), model=ExtractiveTeacher())], ledger)
+    kept = {}
+    for name, side_of in (("one side", functools.partial(split_of, config=settings.curate)), ("mixed", None)):
+        method = Raft(RaftConfig(), side_of=side_of)
+        made = method.make(method.plan(Inputs(documents=documents)), session)
+        assert len(made.examples) > 150
+        kept[name] = len(curate(list(made.examples), [], [], settings, version="test").examples) / len(made.examples)
+    assert kept["one side"] > 0.95
+    assert kept["mixed"] < 0.7
 
 
 @pytest.mark.slow
