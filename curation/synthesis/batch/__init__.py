@@ -6,6 +6,7 @@ with open_ledger(home) as ledger, open_batch_store(home) as store:
     live = remaining(requests, build_teacher(teacher_config), ledger, store)
 """
 
+from curation.synthesis.batch.backend import BatchBackend
 from curation.synthesis.batch.config import BatchConfig
 from curation.synthesis.batch.poll import PollReport, poll_batches
 from curation.synthesis.batch.standing import Standing, remaining, sort_requests
@@ -13,6 +14,7 @@ from curation.synthesis.batch.store import BatchStore, open_batch_store
 from curation.synthesis.batch.submit import SubmitReport, submit_batch
 
 __all__ = [
+    "BatchBackend",
     "BatchConfig",
     "BatchStore",
     "PollReport",

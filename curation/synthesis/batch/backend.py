@@ -1,0 +1,119 @@
+"""Batches in place of live requests, for whoever asks through `complete_all`: the same requests, keys and completions.
+
+    backend = BatchBackend(recipe.teachers, store, BatchConfig(deadline_hours=6), recipe="demo")
+    Session(teachers, ledger, complete=backend.complete)
+
+A round waits until its batches are over, at the latest until their deadline; what they did not answer is asked live. A process
+that dies while it waits loses nothing: the next one finds the batches in the store, and `poll_batches` harvests them meanwhile.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from curation.chat_model import ChatModel, ChatRequest, request_id
+from curation.errors import BudgetExhaustedError
+from curation.synthesis.batch.config import BatchConfig
+from curation.synthesis.batch.poll import poll_batches
+from curation.synthesis.batch.standing import sort_requests
+from curation.synthesis.batch.store import BatchStore
+from curation.synthesis.batch.submit import submit_batch
+from curation.synthesis.engine import Completion, complete_all
+from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.scheduling import BudgetGuard
+from curation.synthesis.teacher_config import TeacherConfig
+
+POLL_SECONDS = 60.0
+
+
+class BatchBackend:
+    """Asks in batches first, then live. Teachers that it was not given, and those that are rules, are asked live."""
+
+    def __init__(
+        self,
+        teachers: Sequence[TeacherConfig],
+        store: BatchStore,
+        config: BatchConfig | None = None,
+        *,
+        recipe: str = "",
+        run_id: str = "",
+        poll_seconds: float = POLL_SECONDS,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._teachers = {(item.endpoint, item.model, item.revision): item for item in teachers if item.kind == "openai"}
+        self._store = store
+        self._config = config or BatchConfig()
+        self._payer = {"recipe": recipe, "run_id": run_id}
+        self._poll_seconds = poll_seconds
+        self._sleep = sleep
+
+    def complete(
+        self,
+        requests: Sequence[ChatRequest],
+        teacher: ChatModel,
+        ledger: RequestLedger,
+        *,
+        budget: BudgetGuard | None = None,
+        **plan: Any,
+    ) -> list[Completion]:
+        """Return one completion for each request, in order; see `complete_all` for the rest and for what is raised."""
+        config = self._teachers.get((teacher.endpoint, teacher.model, teacher.revision))
+        if config is None or teacher.provider != "openai":
+            return complete_all(requests, teacher, ledger, budget=budget, **plan)
+        held = _Held(budget, teacher)
+        try:
+            allowed = held.reserve_for(sort_requests(requests, teacher, ledger, self._store, self._config).unsent)
+            self._wait_for(requests, allowed, config, teacher, ledger)
+        finally:
+            held.settle_by(ledger)
+        return complete_all(requests, teacher, ledger, budget=budget, **plan)
+
+    def _wait_for(
+        self,
+        requests: Sequence[ChatRequest],
+        allowed: Sequence[ChatRequest],
+        config: TeacherConfig,
+        teacher: ChatModel,
+        ledger: RequestLedger,
+    ) -> None:
+        """Submit what is allowed, and look after the batches until none of the requests waits in one."""
+        while True:
+            submit_batch(allowed, config, ledger, self._store, self._config, **self._payer)
+            poll_batches(self._store, ledger)
+            may_be_sent = sort_requests(allowed, teacher, ledger, self._store, self._config).unsent
+            waiting = sort_requests(requests, teacher, ledger, self._store, self._config).waiting
+            if not waiting and not may_be_sent:
+                return
+            self._sleep(self._poll_seconds)
+
+
+class _Held:
+    """What is set aside for requests in batches."""
+
+    def __init__(self, budget: BudgetGuard | None, teacher: ChatModel) -> None:
+        self._budget = budget
+        self._teacher = teacher
+        self._reservations: dict[str, Any] = {}
+
+    def reserve_for(self, requests: Sequence[ChatRequest]) -> list[ChatRequest]:
+        """Return the requests that the budget allows, from the first on."""
+        if self._budget is None:
+            return list(requests)
+        for number, request in enumerate(requests):
+            try:
+                self._reservations[request_id(self._teacher, request)] = self._budget.reserve(request)
+            except BudgetExhaustedError:
+                return list(requests[:number])
+        return list(requests)
+
+    def settle_by(self, ledger: RequestLedger) -> None:
+        """Book what the replies cost, and give the rest back."""
+        if self._budget is None:
+            return
+        replies = ledger.get_many(sorted(self._reservations))
+        for name, reservation in self._reservations.items():
+            if name in replies:
+                self._budget.settle(reservation, replies[name])
+            else:
+                self._budget.release(reservation)
+        self._reservations = {}
