@@ -12,6 +12,7 @@ from assets.stage import Outputs, run_stage
 from curation.home import Home
 from curation.records import Document, Example, PreferencePair, Record, Rejection, UnitCalls, VerifiableTask
 from curation.synthesis.generate import Generated
+from curation.synthesis.methods.method import Inputs
 from curation.synthesis.stage import make_candidates
 
 MODULES = ("curation.synthesis.stage",)
@@ -25,7 +26,7 @@ def build(recipe: Recipe) -> list[Any]:
         group="generate",
         kinds={"openai" if any(teacher.kind == "openai" for teacher in recipe.all_teachers) else "python", "parquet"},
         modules=MODULES,
-        settings=[recipe.all_teachers, recipe.generate],
+        settings=[recipe.all_teachers, recipe.generate, recipe.judge],
         deps=["documents", "demonstrations"],
         partitions_def=shard_partitions(recipe),
         pool="teacher_api",
@@ -55,16 +56,14 @@ def _generate(recipe: Recipe, home: Home, shard: str, log: Any) -> Outputs:
     documents = store.read_table(Document, store.snapshot(recipe.asset("documents"), shard).tables["documents"].root)
     examples = store.read_table(Example, store.snapshot(recipe.asset("demonstrations"), shard).tables["examples"].root)
 
-    made = make_candidates(
-        home,
-        list(documents),
-        list(examples),
-        recipe=recipe.name,
-        teachers=recipe.all_teachers,
-        generate_config=recipe.generate,
-        budget_config=recipe.budget,
-        on_progress=log,
+    shards = store.snapshot(recipe.asset("source_manifest")).values["shards"]
+    inputs = Inputs(
+        documents=list(documents),
+        examples=list(examples),
+        seed=recipe.generate.seed,
+        has_free_units=shard == min(shards, default=shard),
     )
+    made = make_candidates(home, inputs, recipe.candidate_settings(), log)
     return _outputs(made.generated, made.calls, {"estimate": made.estimate, "prices": made.prices})
 
 

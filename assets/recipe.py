@@ -18,12 +18,14 @@ from curation.curate.config import CurateConfig
 from curation.curate.settings import CurateSettings
 from curation.errors import UnknownShardError
 from curation.ingest.config import SourceConfig
+from curation.judging.config import JudgeConfig
 from curation.mix.config import MixConfig, SelectionConfig
 from curation.privacy.config import PrivacyConfig
 from curation.quality.config import QualityConfig
 from curation.review.config import ReviewConfig
 from curation.synthesis.budget.config import BudgetConfig
-from curation.synthesis.config import ON_DEMONSTRATIONS, ON_DOCUMENTS, GenerateConfig
+from curation.synthesis.config import ON_DEMONSTRATIONS, ON_DOCUMENTS, ON_NOTHING, GenerateConfig
+from curation.synthesis.stage import CandidateSettings
 from curation.synthesis.teacher_config import TeacherConfig, check_teachers
 from curation.terms.config import TermsConfig
 from evaluation.config import EvaluationConfig, ReleaseConfig
@@ -54,6 +56,9 @@ class Recipe:
 
     teachers: tuple[TeacherConfig, ...] = ()
     """Several teachers instead of one: by weight, and weight 0 for those who are asked only when the others do not answer."""
+
+    judge: JudgeConfig | None = None
+    """A model that scores every example by a rubric, as advice for people. Null: nobody does."""
 
     budget: BudgetConfig = BudgetConfig()
     """What may be spent on teachers."""
@@ -125,7 +130,7 @@ class Recipe:
         has_documents = any(source.role == "documents" for source in self.sources)
         on_documents, on_demonstrations = self.generate.methods(ON_DOCUMENTS), self.generate.methods(ON_DEMONSTRATIONS)
         check(
-            bool(on_documents) or has_demonstrations,
+            bool(on_documents) or has_demonstrations or bool(self.generate.methods(ON_NOTHING)),
             "generate",
             "needs a method that works on documents (routing, document_qa, raft, ...), or a source with role demonstrations",
             None,
@@ -163,6 +168,16 @@ class Recipe:
     def all_teachers(self) -> tuple[TeacherConfig, ...]:
         """The teachers of this recipe, in its order."""
         return self.teachers or (self.teacher,)
+
+    def candidate_settings(self) -> CandidateSettings:
+        """Return the sections that generation reads."""
+        return CandidateSettings(
+            recipe=self.name,
+            teachers=self.all_teachers,
+            generate=self.generate,
+            budget=self.budget,
+            judge=self.judge,
+        )
 
     def asset(self, name: str) -> str:
         """Return the store key of one of this recipe's assets."""

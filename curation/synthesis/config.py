@@ -15,10 +15,15 @@ from curation.synthesis.methods.conversion import ConversionConfig
 from curation.synthesis.methods.document_qa import DocumentQaConfig
 from curation.synthesis.methods.evol_instruct import EvolInstructConfig
 from curation.synthesis.methods.grounded_qa import GroundedQaConfig
+from curation.synthesis.methods.magpie import MagpieConfig
 from curation.synthesis.methods.raft import RaftConfig
 from curation.synthesis.methods.reasoning import ReasoningConfig
 from curation.synthesis.methods.self_instruct import SelfInstructConfig
+from curation.synthesis.methods.tool_calls import ToolCallsConfig
+from curation.synthesis.methods.translation import TranslationConfig
 from curation.synthesis.methods.variation import VariationConfig
+from curation.synthesis.methods.verifiable import VerifiableConfig
+from curation.synthesis.preferences.best_of_n import BestOfNConfig
 from curation.synthesis.routes import RoutingConfig
 
 PairKind = Literal["wrong_route", "wrong_format", "ungrounded"]
@@ -41,10 +46,14 @@ class PairsConfig:
         check(distinct, "kinds", "needs at least one kind, each once", list(self.kinds))
 
 
-ON_DOCUMENTS = frozenset({"routing", "grounded_qa", "document_qa", "raft", "conversation", "conversion"})
+ON_DOCUMENTS = frozenset(
+    {"routing", "grounded_qa", "document_qa", "raft", "conversation", "conversion", "verifiable", "translation"}
+)
 """Methods that work on documents."""
-ON_DEMONSTRATIONS = frozenset({"variation", "self_instruct", "evol_instruct", "reasoning"})
+ON_DEMONSTRATIONS = frozenset({"variation", "self_instruct", "evol_instruct", "reasoning", "best_of_n"})
 """Methods that work on demonstrations."""
+ON_NOTHING = frozenset({"tool_calls", "magpie"})
+"""Methods that need neither."""
 
 
 @config
@@ -81,6 +90,21 @@ class GenerateConfig:
     reasoning: ReasoningConfig | None = None
     """Traces of reasoning whose final answers are right."""
 
+    verifiable: VerifiableConfig | None = None
+    """Prompts whose answers a grader checks against a proved reference (reinforcement learning)."""
+
+    tool_calls: ToolCallsConfig | None = None
+    """Requests with the calls of tools that answer them, and requests that no tool answers."""
+
+    translation: TranslationConfig | None = None
+    """Translation pairs, checked by translating back."""
+
+    magpie: MagpieConfig | None = None
+    """Requests that the teacher itself writes in the place of a user."""
+
+    best_of_n: BestOfNConfig | None = None
+    """Preference pairs from several answers to each demonstration's prompt, the best against the worst by a judge."""
+
     pairs: PairsConfig | None = None
     """Preference pairs from these examples and from the demonstrations."""
 
@@ -94,7 +118,7 @@ class GenerateConfig:
     @property
     def makes_tasks(self) -> bool:
         """Whether any method makes prompts that a grader checks."""
-        return False
+        return self.verifiable is not None
 
     def __post_init__(self) -> None:
         kinds = self.pairs.kinds if self.pairs else ()

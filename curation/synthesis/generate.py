@@ -1,6 +1,7 @@
 """The stage `candidates`: examples that a teacher writes from documents, and preference pairs.
 
-    made = generate(documents, demonstrations, config=recipe.generate, session=session)
+    made = generate(Inputs(documents=documents, examples=rows), config=recipe.generate, session=session,
+                    methods=build_methods(recipe.generate))
     made.examples[0].key          "api/polars.Expr.str.head#routing/0"
     made.pairs[0].key             "api/polars.Expr.str.head#routing/0~pair/0"
 
@@ -24,8 +25,7 @@ from curation.records import (
 from curation.synthesis.asking import Answer, Ask, Session
 from curation.synthesis.config import GenerateConfig
 from curation.synthesis.engine import CallReport
-from curation.synthesis.methods.build import build_methods
-from curation.synthesis.methods.method import STAGE, Inputs, Unit
+from curation.synthesis.methods.method import STAGE, Inputs, Method, Unit
 from curation.synthesis.pairs import PlannedPair, build_pair, plan_pairs, wrong_answer
 from curation.synthesis.parse import (
     MAX_ANSWER_CHARS,
@@ -53,18 +53,16 @@ class Generated:
     """What methods report about themselves, by `METHOD: FIGURE`."""
 
 
-def generate(
-    documents: Sequence[Document], demonstrations: Sequence[Example], *, config: GenerateConfig, session: Session
-) -> Generated:
-    """Return examples from the documents, and pairs from these examples and the demonstrations.
+def generate(inputs: Inputs, *, config: GenerateConfig, session: Session, methods: Sequence[Method]) -> Generated:
+    """Return what the methods make of the inputs, and pairs from these examples and the demonstrations.
 
     Raises:
         TeacherKeyMissingError, TeacherRefusedError, TeacherUnreachableError: no row can be made.
         DatabaseError: replies cannot be stored.
     """
     work = _Generation(config, session)
-    work.make_by_methods(Inputs(documents=documents, examples=demonstrations, seed=config.seed))
-    work.make_pairs([*work.examples, *demonstrations], documents)
+    work.make_by_methods(inputs, methods)
+    work.make_pairs([*work.examples, *inputs.examples], inputs.documents)
     return Generated(
         examples=tuple(work.examples),
         pairs=tuple(work.pairs),
@@ -98,10 +96,10 @@ class _Generation:
     def _ask(self, prompts: Sequence[tuple[str, Prompt]]) -> list[Answer]:
         return self._session.ask([Ask(key=key, prompt=prompt, is_lenient=True) for key, prompt in prompts])
 
-    def make_by_methods(self, inputs: Inputs) -> None:
+    def make_by_methods(self, inputs: Inputs, methods: Sequence[Method]) -> None:
         """Let every method of the recipe make its rows. A unit of which nothing came is counted, so that it is noticed."""
-        for method in build_methods(self._config):
-            units = method.plan(inputs)
+        for method in methods:
+            units = wanted_units(method, inputs)
             made = method.make(units, self._session)
             self.examples += made.examples
             self.pairs += made.pairs
@@ -148,6 +146,16 @@ class _Generation:
 
 def _question_line(example: Example) -> str:
     return canonical_json({"question": example.prompt[-1].text, "answer": example.answer})
+
+
+def wanted_units(method: Method, inputs: Inputs) -> list[Unit]:
+    """Return the units of a method; those that rest on no row of the inputs only where they are wanted, see `Inputs`."""
+    units = method.plan(inputs)
+    if inputs.has_free_units:
+        return units
+    rows: list[Record] = [*inputs.documents, *inputs.examples]
+    keys = {row.key for row in rows}
+    return [unit for unit in units if unit.key.rpartition("#")[0] in keys]
 
 
 def units_without_rows(units: Sequence[Unit], keys: Sequence[str]) -> list[str]:

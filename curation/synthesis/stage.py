@@ -1,26 +1,41 @@
-"""What the stage `candidates` does for one shard: opens ledger, budget and teachers, estimates the cost, and generates.
+"""What the stage `candidates` does for one shard: opens ledger, budget and models, estimates the cost, generates and judges.
 
-made = make_candidates(home, documents, demonstrations, recipe="sdk_assistant", teachers=(TeacherConfig(),),
-                       generate_config=recipe.generate, budget_config=BudgetConfig(), on_progress=print)
+made = make_candidates(home, inputs, CandidateSettings(recipe="sdk_assistant", teachers=(TeacherConfig(),)), print)
 made.generated.examples, made.estimate
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from curation.home import Home
+from curation.judging.config import JudgeConfig
+from curation.judging.judge import Judge
+from curation.judging.judgements import Candidate
 from curation.records import Document, Example, UnitCalls
 from curation.synthesis.asking import Session
 from curation.synthesis.budget.config import BudgetConfig
-from curation.synthesis.budget.guard import opened_budget
+from curation.synthesis.budget.guard import Budget, opened_budget
 from curation.synthesis.budget.pilot import name_prices, run_pilot
 from curation.synthesis.config import GenerateConfig
-from curation.synthesis.generate import Generated, generate
+from curation.synthesis.engine import CallReport
+from curation.synthesis.generate import Generated, generate, wanted_units
 from curation.synthesis.ledger import RequestLedger, open_ledger
 from curation.synthesis.methods.build import build_methods
-from curation.synthesis.methods.method import Inputs
+from curation.synthesis.methods.method import Inputs, Method
 from curation.synthesis.sessions import opened_session
 from curation.synthesis.teacher_config import TeacherConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidateSettings:
+    """The sections of a recipe that generation reads."""
+
+    recipe: str
+    teachers: tuple[TeacherConfig, ...]
+    generate: GenerateConfig
+    budget: BudgetConfig
+    judge: JudgeConfig | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,17 +51,47 @@ class Candidates:
     """Where the prices come from, and for whom there are none."""
 
 
-def make_candidates(
-    home: Home,
-    documents: Sequence[Document],
-    demonstrations: Sequence[Example],
-    *,
-    recipe: str,
-    teachers: Sequence[TeacherConfig],
-    generate_config: GenerateConfig,
-    budget_config: BudgetConfig,
-    on_progress: Callable[[str], None],
-) -> Candidates:
+class _Sessions:
+    """Opens sessions that share the ledger and the budget, and adds up what they asked."""
+
+    def __init__(
+        self,
+        stack: contextlib.ExitStack,
+        ledger: RequestLedger,
+        budget: Budget,
+        seed: int,
+        on_progress: Callable[[str], None],
+    ) -> None:
+        self._stack, self._ledger, self._budget, self._seed, self._tell = stack, ledger, budget, seed, on_progress
+        self._opened: list[Session] = []
+
+    def open(self, *teachers: TeacherConfig) -> Session:
+        """Open a session with one model or several."""
+        opened = opened_session(
+            teachers,
+            self._ledger,
+            seed=self._seed,
+            on_progress=lambda progress: self._tell(str(progress)),
+            budget=self._budget,
+        )
+        session = self._stack.enter_context(opened)
+        self._opened.append(session)
+        return session
+
+    def report(self) -> CallReport:
+        """Return what all of them asked and paid."""
+        return sum((session.report for session in self._opened), CallReport())
+
+    def calls(self) -> tuple[UnitCalls, ...]:
+        """Return the calls by what was asked about."""
+        found: dict[str, tuple[str, ...]] = {}
+        for session in self._opened:
+            for key, names in session.asked.items():
+                found[key] = tuple(dict.fromkeys((*found.get(key, ()), *names)))
+        return tuple(UnitCalls(key=key, request_ids=names) for key, names in sorted(found.items()))
+
+
+def make_candidates(home: Home, inputs: Inputs, settings: CandidateSettings, on_progress: Callable[[str], None]) -> Candidates:
     """Generate within the budget; an estimate is made after the first rows, before the rest is sent.
 
     Raises:
@@ -55,31 +100,54 @@ def make_candidates(
         TeacherKeyMissingError, TeacherRefusedError, TeacherUnreachableError: no teacher answers.
         DatabaseError: replies cannot be stored.
     """
-    with (
-        open_ledger(home, recipe=recipe) as ledger,
-        opened_budget(home, budget_config, recipe=recipe, ledger=ledger) as budget,
-        opened_session(
-            teachers,
-            ledger,
-            seed=generate_config.seed,
-            on_progress=lambda progress: on_progress(str(progress)),
-            budget=budget,
-        ) as session,
-    ):
-        inputs = Inputs(documents=documents, examples=demonstrations, seed=generate_config.seed)
-        estimate = _estimate(generate_config, inputs, session, ledger, budget_config.pilot) if session.is_model else ""
+    with contextlib.ExitStack() as stack:
+        ledger = stack.enter_context(open_ledger(home, recipe=settings.recipe))
+        opened = opened_budget(home, settings.budget, recipe=settings.recipe, ledger=ledger)
+        budget = stack.enter_context(opened)
+        sessions = _Sessions(stack, ledger, budget, settings.generate.seed, on_progress)
+        session = sessions.open(*settings.teachers)
+        methods = build_methods(settings.generate, sessions.open)
+        estimate = _estimate(methods, inputs, session, ledger, settings.budget.pilot)
         if estimate:
             on_progress(f"expected cost: {estimate}")
-        made = generate(documents, demonstrations, config=generate_config, session=session)
+        made = generate(inputs, config=settings.generate, session=session, methods=methods)
+        if settings.judge is not None:
+            made = _judge(made, inputs, Judge(settings.judge, sessions.open(settings.judge.teacher)))
         for note in budget.notes:
             on_progress(note)
-        calls = tuple(UnitCalls(key=key, request_ids=names) for key, names in sorted(session.asked.items()))
-        return Candidates(generated=made, calls=calls, estimate=estimate, prices=name_prices(session))
+        made = replace(made, report=sessions.report())
+        return Candidates(generated=made, calls=sessions.calls(), estimate=estimate, prices=name_prices(session))
 
 
-def _estimate(config: GenerateConfig, inputs: Inputs, session: Session, ledger: RequestLedger, num_pilot: int) -> str:
-    work = [(method, method.plan(inputs)) for method in build_methods(config)]
-    if not num_pilot or sum(len(units) for _, units in work) <= num_pilot:
+def _estimate(methods: list[Method], inputs: Inputs, session: Session, ledger: RequestLedger, num_pilot: int) -> str:
+    work = [(method, wanted_units(method, inputs)) for method in methods]
+    if not session.is_model or not num_pilot or sum(len(units) for _, units in work) <= num_pilot:
         return ""
-    estimate = run_pilot(work, session, ledger, num_pilot=num_pilot, seed=config.seed)
+    estimate = run_pilot(work, session, ledger, num_pilot=num_pilot, seed=inputs.seed)
     return str(estimate) if estimate is not None else ""
+
+
+def _judge(made: Generated, inputs: Inputs, judge: Judge) -> Generated:
+    """Have every example scored; the votes stand in its provenance as advice, and decide nothing."""
+    documents = {document.key: document for document in inputs.documents}
+    candidates = [
+        Candidate(key=row.key, prompt=row.prompt, answer=row.answer, sources=_sources(row, documents)) for row in made.examples
+    ]
+    judged = judge.score(candidates)
+    scores = [judgement.score for judgement in judged if judgement.score is not None]
+    examples = tuple(
+        replace(row, provenance=replace(row.provenance, votes=(*row.provenance.votes, *judgement.votes)))
+        for row, judgement in zip(made.examples, judged, strict=True)
+    )
+    figures = {
+        "judge: mean score": sum(scores) / len(scores) if scores else 0.0,
+        "judge: share without score": 1 - len(scores) / len(judged) if judged else 0.0,
+        "judge: flagged": float(sum(judgement.status == "flagged" for judgement in judged)),
+    }
+    return replace(made, examples=examples, figures={**made.figures, **figures})
+
+
+def _sources(row: Example, documents: dict[str, Document]) -> tuple[str, ...]:
+    """Return the texts that an example rests on: its source documents, each once."""
+    keys = dict.fromkeys(span.document_key for span in row.provenance.spans)
+    return tuple(documents[key].text for key in keys if key in documents)

@@ -26,6 +26,8 @@ class Inputs:
     examples: Sequence[Example] = ()
     """Demonstrations of the same shard: seeds, tone, and what novelty is measured against."""
     seed: int = 0
+    has_free_units: bool = True
+    """Whether units that rest on no document and no example are made too. Of all shards one does that."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,9 @@ from curation.synthesis.engine import complete_all
 from curation.synthesis.extractive import ExtractiveTeacher
 from curation.synthesis.generate import Generated, generate
 from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.methods.build import build_methods
 from curation.synthesis.methods.grounded_qa import GroundedQaConfig
+from curation.synthesis.methods.method import Inputs
 from curation.synthesis.openai_model import OpenAIChatModel
 from curation.synthesis.prompts import grounded as prompts
 from curation.synthesis.routes import RoutingConfig
@@ -50,7 +52,9 @@ def make(
     demonstrations: Sequence[Example] = (),
 ) -> Generated:
     opened = SessionTeacher(config=teacher_config or TeacherConfig(), model=teacher or ExtractiveTeacher())
-    made = generate(documents, demonstrations, config=config, session=Session([opened], ledger, seed=config.seed))
+    inputs = Inputs(documents=documents, examples=demonstrations, seed=config.seed)
+    session = Session([opened], ledger, seed=config.seed)
+    made = generate(inputs, config=config, session=session, methods=build_methods(config))
     assert made.num_proposed == len(made.examples) + len(made.pairs) + len(made.rejections)
     keys = [row.key for row in (*made.examples, *made.pairs)]
     assert len(set(keys)) == len(keys)
