@@ -18,8 +18,10 @@ def test_copies_are_refused_and_named() -> None:
 
 
 def test_what_the_pool_began_with_is_compared_even_if_it_repeats_itself() -> None:
-    pool = NoveltyPool([("a", SORT), ("b", f"{SORT} Say.")], max_similarity=0.6)
-    assert pool.admit([("x", f"{SORT} Say. Now.")])[0].key in ("a", "b")
+    near, far = "How do I sort a table by price and name?", "How do I sort a table by price and name and size and date?"
+    pool = NoveltyPool([("a", SORT), ("b", near)], max_similarity=0.6)
+    assert gram_similarity(SORT, near) > 0.6 > gram_similarity(SORT, far)
+    assert pool.admit([("x", far)])[0].key == "b"
 
 
 def test_a_limit_of_one_refuses_nothing() -> None:

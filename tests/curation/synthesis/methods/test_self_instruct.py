@@ -116,6 +116,18 @@ def test_the_second_round_builds_on_accepted_rows(ledger: RequestLedger) -> None
     assert second.key == "faq/1#self_instruct/4"
 
 
+def test_the_row_of_the_second_round_takes_the_place_of_a_seed_that_was_drawn(ledger: RequestLedger) -> None:
+    method = SelfInstruct(SelfInstructConfig(rounds=2, seeds_per_prompt=3, instructions_per_seed=1))
+    session, model = session_of(ledger, answer_with("Explain how tea is made."))
+    unit = method.plan(Inputs(examples=SEEDS))[0]
+    method.make([unit], session)
+    first, second = [asked(request) for request in model.requests if asked(request).startswith("Task")]
+    assert "Explain how tea is made." not in first
+    assert "Explain how tea is made." in second
+    assert first.count("<seed") == second.count("<seed") == 3
+    assert unit.payload.seeds[0].messages[0].content in second
+
+
 def test_no_row_is_three_generations_from_people(ledger: RequestLedger) -> None:
     seeds = [demonstration("made/1", "How do I sort a table?", depth=1), demonstration("made/2", "Name seas.", depth=2)]
     method = SelfInstruct(SelfInstructConfig(rounds=2))

@@ -56,6 +56,11 @@ def test_a_limit_on_lengths_is_kept() -> None:
     assert len(pairs_by_verifier([item]).pairs) == 1
 
 
+def test_no_answer_stands_in_two_pairs() -> None:
+    made = pairs_by_verifier([sampled(["4", "5", "A: 5", "A: 4", "so it is 5"])], per_task=3)
+    assert {(pair.chosen, pair.rejected) for pair in made.pairs} == {("4", "5"), ("A: 4", "A: 5")}
+
+
 @hypothesis.given(
     st.lists(st.sampled_from(["4", "A: 4", "so it is 4", "5", "A: 5", "it is 66", " "]), max_size=8), st.integers(1, 4)
 )
