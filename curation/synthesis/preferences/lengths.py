@@ -30,7 +30,7 @@ class Balanced:
     before: float
     """Correlation of being chosen and being longer among all pairs, -1 to 1."""
     after: float
-    """The same among those kept."""
+    """The same among those kept, with differences on the same scale."""
 
 
 def balance_lengths(pairs: Sequence[PreferencePair], *, max_correlation: float = 0.1, seed: int = 0) -> Balanced:
