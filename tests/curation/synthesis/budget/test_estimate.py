@@ -6,8 +6,8 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
+from benchmarks.budget_workloads import Task, make_workload
 from curation.synthesis.budget.estimate import CostEstimate, Planned, Spent, choose_pilot, estimate_cost
-from tests.curation.synthesis.budget.workloads import Task, make_workload
 
 
 def estimate(tasks: list[Task], num_pilot: int = 50, seed: int = 0) -> CostEstimate:

@@ -1,14 +1,17 @@
 """Seeded workloads with heavy-tailed lengths, for the tests of the estimate and for its benchmark.
 
-Prompts: log-normal (sigma 0.5 to 1 by method), so that the longest is some hundred times the shortest. Replies: a base and
-a share of the prompt, times log-normal noise; cut at `MAX_TOKENS`. Answers of people and models to real tasks are as noisy:
-around a regression on the prompt, the logarithm of the length has a deviation of about 0.4 for GSM8K's solutions.
+    make_workload(seed=3, num_tasks=1000)[0].planned
+
+Prompts: log-normal (sigma 0.5 to 1 by method), so that the longest are many times as long as most. Replies: a base and a
+share of the prompt, times log-normal noise (sigma 0.5); cut at `MAX_TOKENS`. `read_gsm8k` gives real lengths to compare with.
 """
 
+import json
 import math
 import random
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 from curation.synthesis.budget.estimate import Planned, Spent
 from curation.synthesis.budget.prices import Price
@@ -29,14 +32,17 @@ class Task:
 
     @property
     def cost_usd(self) -> Decimal:
+        """What the call costs."""
         return PRICE.cost(prompt_tokens=self.prompt_tokens, completion_tokens=self.completion_tokens)
 
     @property
     def planned(self) -> Planned:
+        """What is known beforehand."""
         return Planned(key=self.key, stratum=self.method, size=self.prompt_bytes)
 
     @property
     def spent(self) -> Spent:
+        """What is known afterwards."""
         return Spent(tokens=self.prompt_tokens + self.completion_tokens, cost_usd=self.cost_usd)
 
 
@@ -58,3 +64,22 @@ def _make_task(key: str, method: str, sigma: float, share: float, base: int, noi
     factor = math.exp(source.gauss(-(noise**2) / 2, noise))
     completion = int(min(MAX_TOKENS, max(1, (base + share * prompt) * factor)))
     return Task(key=f"{key}#{method}", method=method, prompt_bytes=size, prompt_tokens=prompt, completion_tokens=completion)
+
+
+def read_gsm8k(folder: Path) -> list[Task]:
+    """Return GSM8K's training set as if it were written by a teacher: a question with a prompt around it, and its solution."""
+    tasks = []
+    with next(folder.rglob("train.jsonl")).open(encoding="utf-8") as lines:
+        for number, row in enumerate(map(json.loads, lines)):
+            size = len(row["question"].encode()) + 400
+            reply = min(MAX_TOKENS, len(row["answer"].encode()) * 10 // 42)
+            tasks.append(
+                Task(
+                    key=f"{number}#gsm8k",
+                    method="gsm8k",
+                    prompt_bytes=size,
+                    prompt_tokens=size * 10 // 42,
+                    completion_tokens=reply,
+                )
+            )
+    return tasks
