@@ -29,16 +29,15 @@ from curation.synthesis.grounding import (
 )
 from curation.synthesis.methods.method import Inputs, Made, Unit
 from curation.synthesis.methods.tally import Tally, cold
-from curation.synthesis.parse import MIN_QUOTE_CHARS, UnusableError
+from curation.synthesis.parse import UnusableError
 from curation.synthesis.prompts.document_qa import render_answer_check, render_questions, render_unanswerable
 from curation.synthesis.prompts.grounded import cut_passage
 from curation.synthesis.prompts.template import Prompt
 
 MAX_QUESTIONS = 50
 REFUSAL = "The document does not say."
-SYSTEM_PROMPT = (
-    "Answer from the document. First quote word for word what the answer rests on. If the document does not answer, say so."
-)
+NO_QUOTE = frozenset({"none", "na", "null", "empty", "noquote", "notanswered"})
+"""What teachers write, punctuation aside, where they were told to leave a quote empty."""
 
 
 @config
@@ -60,8 +59,8 @@ class DocumentQaConfig:
     with_quotes: bool = True
     """Whether the answer begins with its quotes (see `curation.synthesis.citations`)."""
 
-    system_prompt: str = SYSTEM_PROMPT
-    """System message of every row; empty: none."""
+    system_prompt: str | None = None
+    """System message of every row; empty: none. Default: it says how to answer, where the document stands in the prompt."""
 
     def __post_init__(self) -> None:
         number = self.questions_per_document
@@ -72,6 +71,14 @@ class DocumentQaConfig:
         check(self.refusal.strip() != "", "refusal", "must not be empty", self.refusal)
         used = self.share_unanswerable > 0 or self.refusal == REFUSAL
         check(used, "refusal", "has no effect while `share_unanswerable` is 0", self.refusal)
+
+
+def _default_system(config: DocumentQaConfig) -> str:
+    """Return the system message that tells what the rows show."""
+    if not config.with_document:
+        return ""
+    quotes = " First quote word for word what the answer rests on." if config.with_quotes else ""
+    return f"Answer from the document.{quotes} If the document does not answer, say so."
 
 
 class _Work:
@@ -96,6 +103,7 @@ class DocumentQa:
 
     def __init__(self, config: DocumentQaConfig) -> None:
         self.config = config
+        self._system = _default_system(config) if config.system_prompt is None else config.system_prompt
 
     def plan(self, inputs: Inputs) -> list[Unit]:
         """Return a unit for the answerable and one for the unanswerable questions of each document."""
@@ -161,7 +169,7 @@ class DocumentQa:
             key=key,
             task=self.name if spans else f"{self.name}_unanswerable",
             messages=(
-                *open_messages(self.config.system_prompt),
+                *open_messages(self._system),
                 Message(role="user", content=prompt),
                 Message(role="assistant", content=format_answer(quotes, text)),
             ),
@@ -219,6 +227,6 @@ def _check_is_unanswered(checked: Answer, place: int, number: int) -> None:
     answers = checked.value["answers"]
     if len(answers) != number:
         raise UnusableError("unchecked_question", f"The check has {len(answers)} entries for {number} questions.")
-    quote = "".join(answers[place]["quote"].split())
-    if len(quote) >= MIN_QUOTE_CHARS:
+    said = "".join(character for character in answers[place]["quote"].casefold() if character.isalnum())
+    if said and said not in NO_QUOTE:
         raise UnusableError("answerable_question", f"The document answers it: '{answers[place]['quote'].strip()[:200]}'")

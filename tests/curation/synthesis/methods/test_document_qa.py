@@ -121,6 +121,32 @@ def test_a_question_that_has_an_answer_is_not_refused(ledger: RequestLedger) -> 
     assert reasons == ["answerable_question"]
 
 
+@pytest.mark.parametrize(
+    ("quote", "is_open"), [("", True), ("N/A", True), (" none. ", True), ("4", False), ("None of it cools.", False)]
+)
+def test_what_counts_as_no_quote(ledger: RequestLedger, quote: str, is_open: bool) -> None:
+    made, _ = unanswerable(ledger, lambda num: {"answers": [{"quote": quote}] * num})
+    assert any(row.task == "document_qa_unanswerable" for row in made.examples) is is_open
+
+
+def test_the_system_message_says_what_the_row_shows(ledger: RequestLedger) -> None:
+    for with_document, with_quotes, words in (
+        (True, True, ["quote", "document"]),
+        (True, False, ["document"]),
+        (False, False, []),
+    ):
+        settings = {
+            "with_document": with_document,
+            "with_quotes": with_quotes,
+            "share_unanswerable": 0,
+            "questions_per_document": 1,
+        }
+        made, _ = run(ledger, replies([GOOD]), **settings)
+        system = [message.content for message in made.examples[0].messages if message.role == "system"]
+        assert len(system) == bool(words)
+        assert [word for word in ("quote", "document") if any(word in text for text in system)] == words
+
+
 @pytest.mark.parametrize("checked", [{"answers": []}, "no JSON"])
 def test_an_unchecked_question_is_no_row(ledger: RequestLedger, checked: Any) -> None:
     made, _ = unanswerable(ledger, lambda num: checked)
