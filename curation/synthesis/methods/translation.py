@@ -1,6 +1,6 @@
 r"""Translation pairs for languages with little data: translated, checked by rule, translated back, compared.
 
-    method = Translation(TranslationConfig(source="en", source_name="English", target="sw", target_name="Swahili"))
+    method = Translation(TranslationConfig(source="en", source_name="English", targets={"sw": "Swahili"}))
     made = method.make(method.plan(Inputs(documents=documents)), session)
     made.examples[0].messages[0].content        "Translate from English into Swahili:\n\nThe tea is hot."
 
@@ -53,14 +53,11 @@ class TranslationConfig:
     source_name: str
     """Its name as it stands in prompts and rows (`English`)."""
 
-    target: str
-    """Language to translate into, as ISO 639 code (`sw`)."""
-
-    target_name: str
-    """Its name (`Swahili`)."""
+    targets: dict[str, str]
+    """Languages to translate into: ISO 639 code -> name (`sw: Swahili`)."""
 
     sentences_per_document: int = 5
-    """Sentences of each document, drawn by stable hash."""
+    """Sentences of each document, drawn by stable hash; each is translated into every target language."""
 
     directions: tuple[Direction, ...] = ("forward", "backward")
     """Rows made of each pair: `forward` into the target language, `backward` from it, with the original as the answer."""
@@ -77,16 +74,18 @@ class TranslationConfig:
     max_length_ratio: float = 3.0
     """How many times longer than the other, in characters, one of a pair may be."""
 
-    glossary: dict[str, str] | None = None
-    """Terms of the source language and how they must be translated."""
+    glossary: dict[str, dict[str, str]] | None = None
+    """For each target language: terms of the source language and how they must be translated."""
 
     def __post_init__(self) -> None:
-        for name in ("source", "target"):
-            code = getattr(self, name)
-            check(2 <= len(code) <= 3 and code.isascii() and code.islower(), name, "must be an ISO 639 code such as 'en'", code)
-        check(self.source != self.target, "target", "must differ from source", self.target)
-        for name in ("source_name", "target_name"):
-            check(0 < len(getattr(self, name).strip()) <= 60, name, "must be a name such as 'Swahili'", getattr(self, name))
+        for name, code in (("source", self.source), *(("targets", code) for code in self.targets)):
+            check(2 <= len(code) <= 3 and code.isascii() and code.islower(), name, "must be ISO 639 codes such as 'en'", code)
+        for path, name in (("source_name", self.source_name), *(("targets", name) for name in self.targets.values())):
+            check(0 < len(name.strip()) <= 60, path, "must be a name such as 'Swahili'", name)
+        check(bool(self.targets), "targets", "needs at least one language", self.targets)
+        check(self.source not in self.targets, "targets", "must not hold the source language", self.source)
+        names = [self.source_name, *self.targets.values()]
+        check(len(names) == len(set(names)), "targets", "names a language twice", names)
         number = self.sentences_per_document
         check(1 <= number <= 1_000, "sentences_per_document", "must lie in 1..1000", number)
         distinct = 0 < len(self.directions) == len(set(self.directions))
@@ -94,8 +93,10 @@ class TranslationConfig:
         check(1 <= self.min_chars <= self.max_chars <= 8_000, "max_chars", "must lie in min_chars..8000", self.max_chars)
         check(0 <= self.min_round_trip <= 1, "min_round_trip", "must lie in [0, 1]", self.min_round_trip)
         check(1 <= self.max_length_ratio <= 20, "max_length_ratio", "must lie in [1, 20]", self.max_length_ratio)
-        empty = [term for term, given in (self.glossary or {}).items() if not term.strip() or not given.strip()]
-        check(not empty, "glossary", "terms must not be empty", empty)
+        for code, terms in (self.glossary or {}).items():
+            check(code in self.targets, f"glossary.{code}", "is none of the targets", code)
+            empty = [term for term, given in terms.items() if not term.strip() or not given.strip()]
+            check(not empty, f"glossary.{code}", "terms must not be empty", empty)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +104,7 @@ class _Text:
     """The payload of a unit: a text and where it comes from."""
 
     text: str
+    target: str
     origin: Origin
     seed: int
 
@@ -126,14 +128,24 @@ class Translation:
         self.config = config
 
     def plan(self, inputs: Inputs) -> list[Unit]:
-        """Return one unit for each sentence that is drawn and for each demonstration's request, each text once."""
-        found: dict[str, Unit] = {}
+        """Return a unit for each language and each sentence that is drawn or demonstration's request, each text once.
+
+        Units are named by their text, so that an edit elsewhere in a document changes nothing.
+        """
+        texts: dict[str, tuple[str, str, Origin]] = {}
         for key, text, origin in (*self._sentences(inputs), *self._requests(inputs)):
             if self.config.min_chars <= len(text) <= self.config.max_chars and is_in_language(text, self.config.source):
-                pair = f"{self.config.source}-{self.config.target}"
-                unit = Unit(key=key, slice=pair, payload=_Text(text=text, origin=origin, seed=inputs.seed))
-                found.setdefault(text.casefold(), unit)
-        return sorted(found.values(), key=lambda unit: (stable_fraction(unit.key, f"order {inputs.seed}"), unit.key))
+                texts.setdefault(text.casefold(), (key, text, origin))
+        units = [
+            Unit(
+                key=f"{key}#{self.name}/{target}/{hash_text(text)[:8]}",
+                slice=f"{self.config.source}-{target}",
+                payload=_Text(text=text, target=target, origin=origin, seed=inputs.seed),
+            )
+            for key, text, origin in texts.values()
+            for target in self.config.targets
+        ]
+        return sorted(units, key=lambda unit: (stable_fraction(unit.key, f"order {inputs.seed}"), unit.key))
 
     def _sentences(self, inputs: Inputs) -> Iterator[tuple[str, str, Origin]]:
         for document in inputs.documents:
@@ -141,23 +153,18 @@ class Translation:
             fitting = [text for text in texts if self.config.min_chars <= len(text) <= self.config.max_chars]
             fitting.sort(key=lambda text: stable_fraction(f"{document.key}\n{text}", f"sentences {inputs.seed}"))
             for text in fitting[: self.config.sentences_per_document]:
-                yield self._key(document.key, text), text, _origin_of_quote(document, texts[text])
+                yield document.key, text, _origin_of_quote(document, texts[text])
 
     def _requests(self, inputs: Inputs) -> Iterator[tuple[str, str, Origin]]:
         for example in inputs.examples:
             text = " ".join(request_in(example).split())
-            yield self._key(example.key, text), text, origin_of([example])
-
-    def _key(self, source: str, text: str) -> str:
-        """Name a unit by its text, so that an edit elsewhere in the document changes nothing."""
-        return f"{source}#{self.name}/{self.config.target}/{hash_text(text)[:8]}"
+            yield example.key, text, origin_of([example])
 
     def make(self, units: Sequence[Unit], session: Session) -> Made:
         """Translate, check, translate back, compare."""
         rows = InventedRows(self.name)
         units = [unit for unit in units if not rows.refuse_source(unit.key, unit.payload.origin, unit.payload.text)]
-        names = (self.config.source_name, self.config.target_name)
-        asks = [self._ask(unit.key, unit.payload.text, names) for unit in units]
+        asks = [self._ask(unit, unit.payload.text, is_back=False) for unit in units]
         pairs: list[_Pair] = []
         for unit, answer in zip(units, session.ask(asks), strict=True):
             pair = self._read(unit, answer, rows)
@@ -169,11 +176,14 @@ class Translation:
             self._add(pair, rows)
         return rows.made(**({"round_trip": sum(scores) / len(scores)} if scores else {}))
 
-    def _ask(self, key: str, text: str, names: tuple[str, str]) -> Ask:
-        is_forward = names[0] == self.config.source_name
-        glossary = terms_in(text, self.config.glossary or {}) if is_forward else {}
-        prompt = render_translation(text, source=names[0], target=names[1], glossary=glossary)
-        return Ask(key=key, prompt=prompt)
+    def _ask(self, unit: Unit, text: str, *, is_back: bool) -> Ask:
+        names = (self.config.source_name, self.config.targets[unit.payload.target])
+        source, target = names[::-1] if is_back else names
+        glossary = {} if is_back else self._terms(unit.payload)
+        return Ask(key=unit.key, prompt=render_translation(text, source=source, target=target, glossary=glossary))
+
+    def _terms(self, source: _Text) -> dict[str, str]:
+        return terms_in(source.text, (self.config.glossary or {}).get(source.target, {}))
 
     def _read(self, unit: Unit, answer: Answer, rows: InventedRows) -> _Pair | None:
         source: _Text = unit.payload
@@ -184,8 +194,8 @@ class Translation:
             check_translation(
                 source.text,
                 translation,
-                languages=(self.config.source, self.config.target),
-                glossary=terms_in(source.text, self.config.glossary or {}),
+                languages=(self.config.source, source.target),
+                glossary=self._terms(source),
                 max_length_ratio=self.config.max_length_ratio,
             )
             check_reply(translation)
@@ -196,8 +206,7 @@ class Translation:
 
     def _compare(self, pairs: Sequence[_Pair], session: Session, rows: InventedRows) -> tuple[list[_Pair], list[float]]:
         """Return the pairs whose back translation is near the original, and the scores of all."""
-        names = (self.config.target_name, self.config.source_name)
-        asks = [self._ask(pair.unit.key, pair.translation, names) for pair in pairs]
+        asks = [self._ask(pair.unit, pair.translation, is_back=True) for pair in pairs]
         kept: list[_Pair] = []
         scores: list[float] = []
         for pair, answer in zip(pairs, session.ask(asks), strict=True):
@@ -222,9 +231,10 @@ class Translation:
 
     def _add(self, pair: _Pair, rows: InventedRows) -> None:
         source: _Text = pair.unit.payload
+        names = (self.config.source_name, self.config.targets[source.target])
         sides = {
-            "forward": (source.text, pair.translation, self.config.source_name, self.config.target_name),
-            "backward": (pair.translation, source.text, self.config.target_name, self.config.source_name),
+            "forward": (source.text, pair.translation, *names),
+            "backward": (pair.translation, source.text, *names[::-1]),
         }
         for number, direction in enumerate(("forward", "backward")):
             if direction not in self.config.directions:

@@ -24,7 +24,7 @@ from tests.curation.synthesis.methods.answering import (
 
 SENTENCE = "Green tea is brewed with 2,500 grams of hot water and never with boiling water."
 GERMAN = "Gruener Tee wird mit 2.500 Gramm heissem Wasser aufgebrueht und niemals mit kochendem Wasser."
-LANGUAGES = {"source": "en", "source_name": "English", "target": "de", "target_name": "German"}
+LANGUAGES: dict[str, Any] = {"source": "en", "source_name": "English", "targets": {"de": "German"}}
 
 
 def there(translation: str, back: str = SENTENCE) -> Any:
@@ -93,7 +93,7 @@ def test_nothing_is_translated_back_without_a_limit(ledger: RequestLedger) -> No
 
 
 def test_terms_of_the_glossary_are_asked_for_and_kept(ledger: RequestLedger) -> None:
-    glossary = {"green tea": "Gruener Tee", "coffee": "Kaffee"}
+    glossary = {"de": {"green tea": "Gruener Tee", "coffee": "Kaffee"}}
     made, model = run(ledger, there(GERMAN), glossary=glossary)
     assert len(made.examples) == 2
     assert '"Gruener Tee"' in asked(model.requests[0])
@@ -101,12 +101,12 @@ def test_terms_of_the_glossary_are_asked_for_and_kept(ledger: RequestLedger) -> 
 
 
 def test_a_lost_term_is_told(ledger: RequestLedger) -> None:
-    made, _ = run(ledger, there(GERMAN), glossary={"water": "Nass"})
+    made, _ = run(ledger, there(GERMAN), glossary={"de": {"water": "Nass"}})
     assert [item.reason for item in made.rejections] == ["term_lost"]
 
 
 def test_a_language_that_cannot_be_detected_is_not_held_against_itself(ledger: RequestLedger) -> None:
-    settings = {"target": "sgs", "target_name": "German"}
+    settings = {"targets": {"sgs": "German"}}
     assert len(run(ledger, there(GERMAN), **settings)[0].examples) == 2
     english = there("Brewing of the green tea needs 2,500 grams of water that is hot but should not be boiling at all.")
     other = SENTENCE.replace("Green", "White")
@@ -123,6 +123,16 @@ def test_sentences_are_drawn_once_each_and_stay_when_the_document_grows() -> Non
     assert len(keys(f"{SENTENCE}\n\n{SENTENCE}\n\nShort one.")) == 1
     with_request = keys(SENTENCE, examples=[demonstration("faq/1", "How do I brew a pot of black tea?")])
     assert len(with_request) == 2
+
+
+def test_each_language_has_units_and_a_slice_of_its_own() -> None:
+    def units(**targets: str) -> dict[str, str]:
+        config = TranslationConfig(**{**LANGUAGES, "targets": targets})
+        return {unit.key: unit.slice for unit in Translation(config).plan(Inputs(documents=[document_of(SENTENCE)]))}
+
+    both = units(de="German", sw="Swahili")
+    assert sorted(both.values()) == ["en-de", "en-sw"]
+    assert units(de="German").items() < both.items()
 
 
 def test_texts_of_another_language_are_not_planned() -> None:
@@ -163,7 +173,17 @@ def test_terms_are_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"target": "en"}, {"target": "German"}, {"directions": ()}, {"min_round_trip": 2.0}, {"glossary": {"a": " "}}]
+    "settings",
+    [
+        {"targets": {}},
+        {"targets": {"en": "German"}},
+        {"targets": {"German": "de"}},
+        {"targets": {"de": "English"}},
+        {"directions": ()},
+        {"min_round_trip": 2.0},
+        {"glossary": {"de": {"a": " "}}},
+        {"glossary": {"fr": {"a": "b"}}},
+    ],
 )
 def test_bad_settings_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
