@@ -23,8 +23,7 @@ from curation.chat_model import ChatModel, ChatReply, ChatRequest
 from curation.errors import TeacherKeyMissingError, TeacherRefusedError, TeacherUnreachableError
 from curation.ids import canonical_json, stable_fraction
 from curation.records import Message, Provenance, Rejection
-from curation.synthesis.budget.guard import BudgetGuard
-from curation.synthesis.engine import CallReport, Completion, Progress, complete_all, report_calls
+from curation.synthesis.engine import BudgetGuard, CallReport, Completion, Progress, complete_all, report_calls
 from curation.synthesis.ledger import RequestLedger
 from curation.synthesis.parse import UnusableError, excerpt_of, find_json
 from curation.synthesis.prompts.template import Prompt

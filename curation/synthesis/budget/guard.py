@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
 
 from curation.chat_model import ChatReply, ChatRequest
 from curation.errors import BudgetExhaustedError, UnknownPriceError
@@ -31,8 +30,6 @@ from curation.synthesis.ledger import RequestLedger
 from curation.synthesis.teacher_config import TeacherConfig
 
 UNLIMITED = 2**62
-RETRY_SECONDS = 0.25
-"""How often a request that waits for room asks what other processes have handed back."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,37 +40,19 @@ class Reservation:
     request_bytes: int
 
 
-class BudgetGuard(Protocol):
-    """What the engine asks before it sends, and tells afterwards. Thread-safe."""
-
-    def reserve(self, request: ChatRequest) -> Reservation:
-        """Set aside what a request can cost. Raises BudgetExhaustedError if that is not left."""
-        ...
-
-    def settle(self, reservation: Reservation, reply: ChatReply) -> None:
-        """Replace what was set aside by what it cost. Call it once the reply is in the ledger."""
-        ...
-
-    def release(self, reservation: Reservation) -> None:
-        """Give back what was set aside for a request without a reply."""
-        ...
-
-
 class Budget:
     """The budget of a recipe in this process. Thread-safe; several processes share it through the database."""
 
-    def __init__(self, config: BudgetConfig, allotments: Allotments, *, recipe: str, wait_seconds: float = 0.0) -> None:
+    def __init__(self, config: BudgetConfig, allotments: Allotments, *, recipe: str) -> None:
         self.config = config
         self.notes: list[str] = []
         """What the reader of a report must know: costs that are not known."""
         self._allotments = allotments
         self._recipe = recipe
-        self._wait_seconds = wait_seconds
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._granted = self._used = self._held = Amount()
         self._unmetered = Amount()
         self._open: set[Reservation] = set()
-        self._refused = float("-inf")
 
     def guard(self, teacher: TeacherConfig) -> "TeacherGuard":
         """Return the guard of the calls to one teacher.
@@ -91,18 +70,19 @@ class Budget:
     @property
     def spent(self) -> Amount:
         """What the recipe has cost so far, as far as this process knows."""
-        with self._changed:
+        with self._lock:
             return self._allotments.spent + self._used
 
     def reserve(self, amount: Amount, request_bytes: int) -> Reservation:
-        """Set an amount aside. Raises BudgetExhaustedError, DatabaseError."""
-        deadline = time.monotonic() + self._wait_seconds
-        with self._changed:
-            while not self._has_room(amount):
-                # What is under way usually costs less than was set aside for it: then there is room again.
-                if not self._open or time.monotonic() >= deadline:
-                    raise self._exhausted(amount)
-                self._changed.wait(RETRY_SECONDS)
+        """Set an amount aside; at once, or not at all.
+
+        Raises:
+            BudgetExhaustedError: there is no room. There may be once what is under way has cost less than was set aside for it.
+            DatabaseError: a database cannot be used.
+        """
+        with self._lock:
+            if not self._has_room(amount):
+                raise self._exhausted(amount)
             self._held += amount
             reservation = Reservation(amount, request_bytes)
             self._open.add(reservation)
@@ -111,26 +91,22 @@ class Budget:
     def _has_room(self, amount: Amount) -> bool:
         if (self._used + self._held + amount).fits(self._granted) and not self._allotments.is_ageing:
             return True
-        if self._wait_seconds and self._open and time.monotonic() - self._refused < RETRY_SECONDS:
-            return False
         held = self._held + self._unmetered
         granted = self._allotments.renew(held, amount)
         # What was used is in the ledger by now, and `spent` includes it.
         self._used = self._unmetered
         self._granted = held if granted is None else granted
-        self._refused = time.monotonic() if granted is None else self._refused
         return granted is not None
 
     def close_reservation(self, reservation: Reservation, used: Amount, *, is_metered: bool = True) -> None:
         """End a reservation: this much was used. What the ledger does not know of stays set aside."""
-        with self._changed:
+        with self._lock:
             if reservation in self._open:
                 self._open.discard(reservation)
                 self._held -= reservation.amount
                 self._used += used
                 if not is_metered:
                     self._unmetered += used
-                self._changed.notify_all()
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -206,7 +182,6 @@ def opened_budget(
     *,
     recipe: str,
     ledger: RequestLedger,
-    wait_seconds: float = 0.0,
     clock: Callable[[], float] = time.time,
 ) -> Iterator[Budget]:
     """Open the budget of a recipe for the time of a block.
@@ -216,8 +191,6 @@ def opened_budget(
         config: the limits.
         recipe: whose spending counts.
         ledger: where the recipe's replies are.
-        wait_seconds: how long a request waits for room while others are under way; only where requests are sent from threads
-            of their own, since nothing else goes on in a thread that waits.
         clock: seconds since the epoch.
 
     Raises:
@@ -230,7 +203,7 @@ def opened_budget(
 
     database = home.database("budget", MIGRATIONS)
     allotments = Allotments(database, recipe=recipe, limit=limit_of(config), read_spent=read_spent, clock=clock)
-    budget = Budget(config, allotments, recipe=recipe, wait_seconds=wait_seconds)
+    budget = Budget(config, allotments, recipe=recipe)
     try:
         yield budget
     finally:

@@ -2,7 +2,6 @@
 
 import contextlib
 import multiprocessing
-import threading
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -196,19 +195,6 @@ def test_the_bound_gets_tighter_once_the_endpoint_has_counted(home: Home, own_le
         for _ in range(20):
             guard.settle(guard.reserve(request), ChatReply(text="", prompt_tokens=2000, completion_tokens=1))
         assert 2000 < guard.reserve(request).amount.tokens < 4000
-
-
-def test_a_request_waits_for_what_is_under_way(home: Home, own_ledger: RequestLedger) -> None:
-    with opened_budget(home, BudgetConfig(max_tokens=BOUND), recipe="r", ledger=own_ledger, wait_seconds=30) as budget:
-        guard = budget.guard(TEACHER)
-        first = guard.reserve(REQUEST)
-        threading.Timer(0.05, guard.release, [first]).start()
-        second = guard.reserve(REQUEST)
-        guard.release(second)
-        pay(own_ledger, 1)
-        guard.settle(guard.reserve(REQUEST), REPLY)
-        with pytest.raises(BudgetExhaustedError):
-            guard.reserve(REQUEST)
 
 
 def _spend(path: Path, name: str, ready: Callable[[], int]) -> None:
