@@ -7,16 +7,12 @@
 A record's `key` is its stable name; its hash (`record_hash`) is the BLAKE2b of its canonical JSON.
 """
 
-import dataclasses
-import functools
 import json
-import operator
-import typing
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from curation.ids import canonical_json, content_hash
+from curation.record_rows import as_row
 
 Role = Literal["system", "user", "assistant", "tool"]
 Origin = Literal["human", "synthetic"]
@@ -340,37 +336,6 @@ def parse_arguments(arguments: str) -> Any:
     except (ValueError, RecursionError):
         return arguments
     return value
-
-
-def as_row(record: Any) -> Any:
-    """Turn a record into plain dicts, lists and scalars, in field order."""
-    if isinstance(record, tuple):
-        return [as_row(item) for item in record]
-    return _plan_of(typing.cast(Any, type(record)))(record) if dataclasses.is_dataclass(record) else record
-
-
-@functools.cache
-def _plan_of(cls: Any) -> Callable[[Any], dict[str, Any]]:
-    """Return how records of a class become dicts; only fields that hold records or tuples are looked into."""
-    hints = typing.get_type_hints(cls)
-    names = tuple(field.name for field in dataclasses.fields(cls))
-    read = operator.attrgetter(*names, names[0])
-    nested = [(name, plan) for name in names if (plan := _nested_plan(hints[name])) is not None]
-
-    def convert(record: Any) -> dict[str, Any]:
-        row = dict(zip(names, read(record), strict=False))
-        for name, plan in nested:
-            row[name] = plan(row[name])
-        return row
-
-    return convert
-
-
-def _nested_plan(hint: Any) -> Callable[[Any], Any] | None:
-    if typing.get_origin(hint) is tuple:
-        inner = _nested_plan(typing.get_args(hint)[0])
-        return list if inner is None else lambda values: [inner(value) for value in values]
-    return _plan_of(typing.cast(Any, hint)) if dataclasses.is_dataclass(hint) else None
 
 
 def record_hash(record: Record) -> str:

@@ -22,7 +22,8 @@ import pyarrow as pa
 from curation.errors import StoreFullError
 from curation.files import FileSystem
 from curation.ids import canonical_json, hash_text, merkle_root, stable_bucket
-from curation.records import Record, as_row
+from curation.record_rows import as_row
+from curation.records import Record
 from curation.shard_files import encode_shard
 from curation.table_layout import TableRef, num_buckets_for, schema_text, shard_path
 from curation.tables import from_arrow, schema_of, to_arrow

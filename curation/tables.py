@@ -13,7 +13,8 @@ from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 
-from curation.records import Record, as_row
+from curation.record_rows import as_row
+from curation.records import Record
 
 R = TypeVar("R")
 _SCALARS = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
@@ -75,7 +76,7 @@ def _converter(hint: Any) -> Callable[[Any], Any] | None:
 
 
 def from_row(cls: type[R], row: dict[str, Any]) -> R:
-    """Build one record from plain dicts and lists (the inverse of `records.as_row`).
+    """Build one record from plain dicts and lists (the inverse of `record_rows.as_row`).
 
     Raises:
         TypeError: if a field is missing or unknown.

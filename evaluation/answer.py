@@ -15,7 +15,8 @@ from pathlib import Path
 
 from curation.errors import StoreFullError
 from curation.ids import content_hash
-from curation.records import Example, as_row, record_hash
+from curation.record_rows import as_row
+from curation.records import Example, record_hash
 from curation.store import Store
 from evaluation.answer_cache import AnswerCache
 from evaluation.answer_spec import EXIT_ERROR, MAJORITY, AnswerResult, AnswerSpec, ComparatorSpec, read_spec, write_result

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation import records
+from curation.record_rows import as_row
 from curation.records import (
     ContaminationPair,
     Document,
@@ -20,10 +21,10 @@ from curation.records import (
     Rejection,
     ReviewItem,
     TeacherCall,
+    UnitCalls,
     UnpairedPreference,
     Verdict,
     VerifiableTask,
-    as_row,
     record_hash,
     reject,
 )
@@ -41,6 +42,7 @@ CLASSES = [
     ReviewItem,
     Verdict,
     TeacherCall,
+    UnitCalls,
 ]
 ODD_TEXT = st.text(
     st.one_of(st.sampled_from("\0\r\n\u2028\ufeff\u202e\U0001f600\u0301"), st.characters(exclude_categories=("Cs",))),

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from curation.database import Database
 from curation.errors import ReviewGateError
-from curation.records import Example, PreferencePair, as_row
+from curation.record_rows import as_row
+from curation.records import Example, PreferencePair
 from curation.review import schema
 from curation.review.automatic import run_automatic_reviewers
 from curation.review.config import ReviewConfig
