@@ -26,6 +26,8 @@ from curation.synthesis.novelty import gram_similarity
 from curation.synthesis.parse import UnusableError
 from curation.synthesis.prompts.reasoning import KINDS, Kind, render_reasoning
 
+MAX_BARE_CHARS = 80
+"""A longer answer of a demonstration must mark its final answer to be a reference."""
 _MARKED_LINE = re.compile(
     r"^[^\n]{0,200}?(?:####|\banswer(?:\s+is)?\s*:|\banswer\s+is\b|(?<![A-Za-z])A:|\\boxed\{)", re.I | re.M
 )
@@ -118,11 +120,13 @@ class Reasoning:
         return sorted(units, key=lambda unit: (stable_fraction(unit.key, f"order {inputs.seed}"), unit.key))
 
     def _read_example(self, example: Example) -> _Question | None:
-        """Return a question if the demonstration's answer is right by itself: then a final answer can be found in it."""
-        question, answer = request_in(example), example.answer
+        """Return a question if its final answer is known: marked, or all that there is; a number amid prose is no reference."""
+        question, answer = request_in(example), example.answer.strip()
         marked = final_part(answer)
+        if not question or (self.config.grader in ("number", "exact") and not marked and len(answer) > MAX_BARE_CHARS):
+            return None
         reference = marked if self.config.grader == "exact" and marked else answer
-        if not question or not GRADERS[self.config.grader](answer, reference).is_right:
+        if not GRADERS[self.config.grader](answer, reference).is_right:
             return None
         return _Question(parent=example, text=question, reference=reference, grader=self.config.grader)
 

@@ -123,8 +123,19 @@ def test_a_verifiable_task_is_a_question_with_its_own_grader() -> None:
     assert (unit.key, unit.slice, unit.payload.reference) == ("t/1#reasoning", "choice", "B")
 
 
-def test_demonstrations_without_a_usable_reference_are_no_units() -> None:
-    assert Reasoning(ReasoningConfig()).plan(Inputs(examples=[demonstration("x", "Who are you?", "A poet.")])) == []
+@pytest.mark.parametrize(
+    ("answer", "is_known"),
+    [
+        ("A poet.", False),
+        ("13", True),
+        ("She has 13 eggs.", True),
+        ("Poets were paid by the line then, and a long one, such as the one you speak of, brought about 13 coins.", False),
+        ("Poets were paid by the line then, and a long one, such as the one you speak of, brought much.\n#### 13", True),
+    ],
+)
+def test_only_demonstrations_with_a_known_final_answer_are_units(answer: str, is_known: bool) -> None:
+    units = Reasoning(ReasoningConfig()).plan(Inputs(examples=[demonstration("x", "How much is it?", answer)]))
+    assert len(units) == is_known
 
 
 @hypothesis.given(st.integers(0, 9), st.lists(st.integers(0, 9), min_size=1, max_size=6))
