@@ -61,10 +61,10 @@ class Budget:
             UnknownPriceError: money is limited and nobody knows what the teacher costs.
         """
         price = find_price(teacher)
-        if price is None and self.config.max_usd is not None:
-            if self.config.on_unknown_price == "stop":
+        if price is None:
+            if self.config.max_usd is not None and self.config.on_unknown_price == "stop":
                 raise UnknownPriceError(teacher=teacher.label, endpoint=teacher.endpoint)
-            self._note(f"The price of '{teacher.label}' is unknown: its calls are not limited in money.")
+            self._note(f"The price of '{teacher.label}' is unknown: what its calls cost is neither counted nor limited.")
         return TeacherGuard(self, price, TokenBound(max_tokens=teacher.max_tokens), teacher.label)
 
     @property

@@ -6,13 +6,13 @@
 What the pilot makes is thrown away: its replies are in the ledger, and making it again costs nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from curation.chat_model import ChatReply
 from curation.synthesis.asking import Ask, Session
 from curation.synthesis.budget.bounds import count_message_bytes
-from curation.synthesis.budget.estimate import CostEstimate, Planned, Spent, choose_pilot, estimate_cost
+from curation.synthesis.budget.estimate import PILOT_GROWTH, CostEstimate, Planned, Spent, choose_pilot, estimate_cost
 from curation.synthesis.budget.prices import find_price
 from curation.synthesis.ledger import RequestLedger
 from curation.synthesis.methods.method import Method, Unit
@@ -24,6 +24,8 @@ def run_pilot(
 ) -> CostEstimate | None:
     """Make a few units of each method and estimate what all of them cost, corrections included.
 
+    While the interval is wider than a tenth, twice as many units are made, up to four times `num_pilot`.
+
     Returns:
         The estimate, or None if there are no units or no pilot is wanted.
 
@@ -32,16 +34,25 @@ def run_pilot(
         TeacherKeyMissingError, TeacherRefusedError, TeacherUnreachableError, DatabaseError: as `Session.ask`.
     """
     planned = [item for method, units in work for item in plan_units(method, units)]
-    pilot = frozenset(choose_pilot(planned, num_pilot, seed=seed))
-    if not pilot:
-        return None
+    versions, unknown = describe_prices(session)
+    estimate: CostEstimate | None = None
+    made: frozenset[str] = frozenset()
+    for growth in PILOT_GROWTH if planned and num_pilot else ():
+        pilot = frozenset(choose_pilot(planned, num_pilot * growth, seed=seed)) | made
+        _make(work, session, pilot - made)
+        spent = read_spent(pilot, session.asked, ledger)
+        estimate = estimate_cost(planned, spent, price_versions=versions, unknown_prices=unknown)
+        made = pilot
+        if estimate.is_close:
+            break
+    return estimate
+
+
+def _make(work: Sequence[tuple[Method, Sequence[Unit]]], session: Session, keys: Container[str]) -> None:
     for method, units in work:
-        chosen = [unit for unit in units if unit.key in pilot]
+        chosen = [unit for unit in units if unit.key in keys]
         if chosen:
             method.make(chosen, session)
-    versions, unknown = describe_prices(session)
-    spent = read_spent(pilot, session.asked, ledger)
-    return estimate_cost(planned, spent, price_versions=versions, unknown_prices=unknown)
 
 
 def plan_units(method: Method, units: Sequence[Unit]) -> list[Planned]:

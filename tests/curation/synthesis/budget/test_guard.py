@@ -138,6 +138,23 @@ def test_two_processes_share_one_budget(home: Home, own_ledger: RequestLedger) -
                 guard.reserve(REQUEST)
 
 
+@pytest.mark.postgres
+def test_two_processes_share_one_budget_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
+    home = Home(path=tmp_path, store_url=str(tmp_path / "store"), database_url=postgres_url, review_url="")
+    config = BudgetConfig(max_tokens=2 * BOUND, max_usd=1)
+    with (
+        open_ledger(home, recipe="r") as ledger,
+        opened_budget(home, config, recipe="r", ledger=ledger) as one,
+        opened_budget(home, config, recipe="r", ledger=ledger) as two,
+    ):
+        first, _ = one.guard(TEACHER).reserve(REQUEST), two.guard(TEACHER).reserve(REQUEST)
+        for budget in (one, two):
+            with pytest.raises(BudgetExhaustedError):
+                budget.guard(TEACHER).reserve(REQUEST)
+        one.guard(TEACHER).release(first)
+        one.guard(TEACHER).reserve(REQUEST)
+
+
 def test_what_a_killed_process_had_set_aside_lapses(home: Home, own_ledger: RequestLedger) -> None:
     now = [1000.0]
     config = BudgetConfig(max_tokens=BOUND)
@@ -174,6 +191,8 @@ def test_an_unknown_price_stops_or_is_said(home: Home, own_ledger: RequestLedger
         assert "unheard-of" in budget.notes[0]
     with opened_budget(home, BudgetConfig(max_tokens=10**6), recipe="r", ledger=own_ledger) as budget:
         budget.guard(unknown).reserve(REQUEST)
+        budget.guard(TEACHER)
+        assert len(budget.notes) == 1
 
 
 def test_replies_without_a_count_of_tokens_keep_what_was_set_aside(home: Home, own_ledger: RequestLedger) -> None:

@@ -1,5 +1,6 @@
 """What a pilot and what rows cost is read from the ledger, call by call."""
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from decimal import Decimal
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from curation.chat_model import ChatReply, ChatRequest
+from curation.ids import stable_fraction
 from curation.records import Example, Message, Provenance, Rejection
 from curation.synthesis.asking import Ask, Session, SessionTeacher
 from curation.synthesis.budget.costs import attribute_costs, cost_per_row
@@ -71,6 +73,25 @@ def test_a_pilot_tells_what_all_costs_and_is_not_paid_for_again(ledger: RequestL
     assert found.tokens.value == pytest.approx(true.prompt_tokens + true.completion_tokens, rel=0.02)
     assert run_pilot([(method, units)], session, ledger, num_pilot=0, seed=0) is None
     assert run_pilot([(method, [])], session, ledger, num_pilot=10, seed=0) is None
+
+
+class Moody(Teacher):
+    """Its replies differ by a factor of up to thirty, for no reason that can be seen beforehand."""
+
+    def complete(self, request: ChatRequest) -> ChatReply:
+        reply = super().complete(request)
+        factor = 1 + 30 * stable_fraction(request.messages[-1].content, "mood") ** 4
+        return dataclasses.replace(reply, completion_tokens=int(10 * factor), cost_usd=factor * 1e-4)
+
+
+def test_a_pilot_that_leaves_too_much_open_is_enlarged(ledger: RequestLedger) -> None:
+    model, method = Moody(), Talk()
+    units = [Unit(key=f"doc{number}#talk", payload=f"{number}") for number in range(200)]
+    found = run_pilot([(method, units)], open_session(ledger, model), ledger, num_pilot=10, seed=0)
+    assert found is not None
+    assert found.num_pilot == 40
+    assert model.num_asked == 80
+    assert not found.is_close
 
 
 def test_a_teacher_without_a_price_is_named(ledger: RequestLedger) -> None:
