@@ -26,7 +26,7 @@ sa sah sc scn sco sd sh si sk sl so sq sr su sv sw ta te tg th tk tl tr tt tyv u
 wa war wuu xal xmf yi yo yue zh"""
 DETECTED = frozenset(_CODES.split())
 """Languages that the model of the language filter (lid.176) can name."""
-_NUMBER = re.compile(r"\d+(?:[.,'\u2019\u066b\u066c\u00a0\u202f ]\d+)*(?!\d|(?:st|nd|rd|th|s)\b)")
+_NUMBER = re.compile(r"(?<!\d)\d+(?:[.,'\u2019\u066b\u066c\u00a0\u202f ]\d+)*(?!\d|(?:st|nd|rd|th|s)\b)")
 
 
 def check_translation(
