@@ -12,12 +12,14 @@ from assets.charts import escape, length_bins
 from assets.declare import as_result, declared, describe, rows_check, rows_result
 from assets.recipe import Recipe
 from assets.stage import Outputs, StageRun, run_stage
+from assets.withdrawals import withdrawal_snapshot
 from curation.contamination.benchmarks import read_benchmarks
 from curation.curate.intake import TABLES, TABLES_OF_ROLE, take_in
 from curation.errors import UnknownShardError
 from curation.home import Home
 from curation.ids import merkle_root
 from curation.ingest.sources import SourceShard, list_shards
+from curation.lineage.withdrawals import Withdrawal, standing_withdrawals
 from curation.store import Snapshot, Store
 
 MAX_FILES_SHOWN = 50
@@ -97,12 +99,13 @@ def _shard(recipe: Recipe, shard_key: str) -> Snapshot:
     raise UnknownShardError(recipe=recipe.name, shard=shard_key)
 
 
-def _read(recipe: Recipe, store: Store, shard_key: str, role: str) -> Outputs:
+def _read(recipe: Recipe, store: Store, shard_key: str, role: str, standing: tuple[Withdrawal, ...]) -> Outputs:
     source = recipe.source_of(shard_key)
     if source.role != role:
         empty: dict[str, tuple[type, tuple[()]]] = {TABLES[cls]: (cls, ()) for cls in TABLES_OF_ROLE[role]}
         return Outputs(tables=dict(empty), values={"rows_in": 0, "rows_out": 0, "rejected": 0})
-    taken = take_in(store, source, shard_key, recipe.curate_settings(), read_benchmarks(recipe.contamination))
+    benchmark_items = read_benchmarks(recipe.contamination)
+    taken = take_in(store, source, shard_key, recipe.curate_settings(), benchmark_items, standing)
     values = {
         "rows_in": taken.rows_in,
         "rows_out": taken.rows_out,
@@ -129,14 +132,14 @@ def _ingest_asset(recipe: Recipe, name: str) -> dg.AssetsDefinition:
 
     @declared(arguments)
     def ingested(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:
-        key = context.partition_key
+        key, standing = context.partition_key, standing_withdrawals(home)
         run = run_stage(
             home,
             asset=recipe.asset(name),
             partition=key,
-            inputs=[_shard(recipe, key)],
+            inputs=[_shard(recipe, key), withdrawal_snapshot(recipe, key, standing)],
             code=arguments["code_version"],
-            make=lambda _: _read(recipe, home.store(), key, name),
+            make=lambda _: _read(recipe, home.store(), key, name, standing),
         )
         return as_result(home, run, [rows_result(run)], files_read=_files_read(run))
 

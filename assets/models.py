@@ -20,6 +20,7 @@ from assets.presentation import displayable, loss_plot
 from assets.recipe import Recipe
 from assets.review import pass_review_gate
 from assets.stage import Outputs, StageRun, run_stage
+from assets.withdrawals import pass_withdrawal_gate
 from curation.home import Home
 from curation.store import Snapshot
 from training.config import Stage
@@ -104,6 +105,13 @@ def _asset(recipe: Recipe, stage: Stage, parent: Stage | None) -> dg.AssetsDefin
     ) -> dg.MaterializeResult:
         gate = _pass_gates(recipe, home, stage) if model.is_gated else {}
         inputs = [home.store().snapshot(recipe.asset(name)) for name in deps if name not in GATES]
+        pass_withdrawal_gate(
+            recipe,
+            home,
+            roots=[inputs[0].tables[TABLE_OF[stage]].root],
+            parents=[item.folders["model"] for item in inputs[1:]],
+            what=f"Training '{stage}'",
+        )
         run = run_stage(
             home,
             asset=recipe.asset(model.asset),

@@ -1,5 +1,6 @@
 """Stage release: the verdict recomputed from the evidence, the champion in the ledger, model card and exported model."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from assets.models import candidate_asset
 from assets.recipe import Recipe
 from assets.scores import read_comparison, report_inputs
 from assets.stage import Outputs, run_stage
+from assets.withdrawals import release_obstacle
 from curation.config import as_plain
 from curation.files import write_atomically
 from curation.home import Home
@@ -93,6 +95,8 @@ def _promote(recipe: Recipe, home: Home) -> PromotionOutcome:
     store, evidence, ledger = home.store(), evidence_of(recipe, home), open_release_ledger(home)
     try:
         decision = decide_promotion(evidence, store, recipe.evaluation, recipe.release)
+        obstacle = release_obstacle(recipe, home, evidence.model_hash)
+        decision = replace(decision, verdict="fail", reason=obstacle) if obstacle else decision
         return promote(decision, evidence, ledger=ledger, store=store, home=home.path, who=WHO)
     finally:
         ledger.close()

@@ -254,3 +254,14 @@ class UnknownPriceError(TunewrightError):
 
 class BatchRefusedError(TunewrightError):
     """The batch service at {endpoint} refused ({action}): HTTP {status}: {reason}. Nothing is lost: what a batch does not answer is asked live."""
+
+
+# lineage
+
+
+class WithdrawalRefusedError(TunewrightError, ValueError):
+    """Nothing was withdrawn or restored: {problem}. `tunewright withdraw --list` shows what stands; a subject is the name of a source, the key of a document, or a pattern such as 'docs/*/draft-*'."""
+
+
+class WithdrawnDataError(TunewrightError):
+    """{what} is refused: it holds {num_rows} rows that descend from what was withdrawn, first '{row}' ({reason}). Run the recipe again from `documents` on, so that they are left out, or restore what was withdrawn."""

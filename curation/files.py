@@ -30,6 +30,11 @@ class FileSystem:
         """Tell whether a file or folder is there."""
         return os.path.exists(self._path(path)) if self.is_local else bool(self._remote.exists(self._path(path)))
 
+    def local_path(self, path: str) -> Path:
+        """Return where a file lies on this machine; only for a local root (`is_local`)."""
+        assert self.is_local, "a remote file has no local path"
+        return Path(self._path(path))
+
     def read_bytes(self, path: str) -> bytes:
         """Return a whole file. Raises OSError if it cannot be read."""
         if self.is_local:

@@ -40,7 +40,8 @@ def decode_shard(data: bytes) -> pa.Table:
     end = place + len(_BLANK)
     if place < 0 or hash_bytes(data[:place] + _BLANK + data[end:]).encode() != data[place:end]:
         raise ValueError("its bytes do not have the hash that they had when they were written")
-    return pq.read_table(pa.BufferReader(data))
+    # A shard is small: starting threads for it takes ten times as long as reading it.
+    return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
 
 
 def _find_hash(data: bytes) -> int:

@@ -22,6 +22,7 @@ import pyarrow as pa
 from curation.errors import StoreFullError
 from curation.files import FileSystem
 from curation.ids import canonical_json, hash_text, merkle_root, stable_bucket
+from curation.lineage.index import IndexWriter
 from curation.record_rows import as_row
 from curation.records import Record
 from curation.shard_files import encode_shard
@@ -54,6 +55,7 @@ class TableWriter(Generic[R]):
         self._spool: Path | None = None
         self._sinks: dict[int, tuple[Any, pa.RecordBatchFileWriter]] = {}
         self._part = 0
+        self._index = IndexWriter(files, cls)
         self.num_rows = 0
 
     def __enter__(self) -> "TableWriter[R]":
@@ -80,6 +82,7 @@ class TableWriter(Generic[R]):
         """
         num_buckets = num_buckets_for(self.num_rows)
         shards = [self._write_shard(bucket) for bucket in self._buckets(num_buckets) if bucket]
+        self._index.finish()
         root = merkle_root((shard["hash"] for shard in shards), salt=schema_text(self._cls))
         manifest = {"record": self._cls.__name__, "root": root, "num_rows": self.num_rows, "shards": shards}
         path = f"tables/{root}.json"
@@ -105,6 +108,7 @@ class TableWriter(Generic[R]):
         path = shard_path(shard_hash)
         if not self._files.exists(path):
             self._files.write_bytes(path, encode_shard(to_arrow(self._cls, (row.record for row in rows))))
+        self._index.add(shard_hash, rows)
         return {"hash": shard_hash, "num_rows": len(rows)}
 
     def _spill(self) -> None:

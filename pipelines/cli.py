@@ -26,6 +26,7 @@ from curation.errors import TunewrightError  # noqa: E402
 from curation.home import Home  # noqa: E402
 from pipelines.ledger_commands import ledger_app  # noqa: E402
 from pipelines.recipe import find_recipe, list_recipe_files, load_recipe, recipe_schema  # noqa: E402
+from pipelines.withdraw import withdraw_command  # noqa: E402
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -164,6 +165,9 @@ def rollback(
         console.print(f"{name}: {entry.model_hash} is live again", markup=False)
     finally:
         ledger.close()
+
+
+app.command("withdraw")(withdraw_command)
 
 
 @app.command("status")

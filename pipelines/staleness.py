@@ -15,6 +15,7 @@ from assets.ingest import manifest_snapshot, shard_snapshot
 from assets.recipe import Recipe
 from assets.review import review_state
 from assets.scores import champion_before
+from assets.withdrawals import withdrawal_snapshots
 from curation.home import Home
 from curation.ids import content_hash
 from curation.ingest.sources import SourceShard
@@ -39,7 +40,7 @@ def find_stale(recipe: Recipe, home: Home, graph: BaseAssetGraph[Any], shards: I
     found = (item for item in store.list_snapshots(recipe.name) if store.holds(item))
     snapshots = {_name(item.asset, item.partition): item for item in found}
     observed = [*(shard_snapshot(recipe, shard) for shard in shards), manifest_snapshot(recipe, shards)]
-    observed += [review_state(recipe, home), champion_before(recipe, home)]
+    observed += [review_state(recipe, home), champion_before(recipe, home), *withdrawal_snapshots(recipe, home, shards)]
     now = {name: item.version for name, item in snapshots.items()}
     now |= {_name(item.asset, item.partition): item.version for item in observed}
     stale: list[Target] = []

@@ -4,11 +4,14 @@ example  sdk_assistant/candidates  polars_api/polars.Expr.str.head#routing/0
   source   polars_api/polars.Expr.str.head [12:61]  "Return the first n characters of each string."
   teacher  request 5f...  extractive, 0 tokens
   verdict  approve by automatic:source_span (automatic), 2026-11-23
+
+Rows are found by the lineage index (`curation.lineage`), and one shard is read for each; what is withdrawn says so.
 """
 
+import functools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich.console import Console
@@ -17,7 +20,9 @@ from rich.tree import Tree
 from curation.config import as_plain
 from curation.errors import UnknownIdError
 from curation.home import Home
-from curation.records import Document, Example, PreferencePair, ReviewItem, record_hash
+from curation.lineage.search import TableIndex, open_table
+from curation.lineage.withdrawals import Withdrawal, find_withdrawal, standing_withdrawals
+from curation.records import Document, Example, PreferencePair, ReviewItem, UnpairedPreference, VerifiableTask, record_hash
 from curation.review.queue import open_queue
 from curation.store import Snapshot, Store
 from curation.synthesis.ledger import open_ledger
@@ -25,15 +30,11 @@ from evaluation.records import EvalAnswer
 from evaluation.registry import open_release_ledger
 
 MIN_PREFIX = 8
-ROW_TABLES: tuple[tuple[str, str, type], ...] = (
-    ("verified_examples", "examples", Example),
-    ("verified_examples", "pairs", PreferencePair),
-    ("curated_examples", "examples", Example),
-    ("curated_examples", "pairs", PreferencePair),
-    ("candidates", "examples", Example),
-    ("candidates", "pairs", PreferencePair),
-    ("demonstrations", "examples", Example),
-)
+MAX_ROWS_OF_CALL = 50
+STAGES = ("verified_examples", "curated_examples", "candidates", "demonstrations")
+"""Where rows are looked for, the last stage first."""
+TABLES = ("examples", "pairs", "unpaired", "tasks")
+Row = Example | PreferencePair | UnpairedPreference | VerifiableTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,32 +92,64 @@ class _Tracer:
         self.home = home
         self.store: Store = home.store()
         self.snapshots: list[Snapshot] = self.store.list_snapshots("")
+        self._tables: dict[str, TableIndex] = {}
+        self._found: dict[str, Link | None] = {}
 
     def find_row(self, id: str) -> Link | None:
-        """An example or a pair, by key or hash."""
-        for asset, table, cls in ROW_TABLES:
-            for snapshot in self._of(asset):
-                if table in snapshot.tables:
-                    row: Any
-                    for row in self.store.read_table(cls, snapshot.tables[table].root):
-                        if row.key == id or _is_prefix(id, record_hash(row)):
-                            return self._row(snapshot, row)
-        return None
+        """A row, by key or hash."""
+        if id not in self._found:
+            self._found[id] = None  # a row that descends from itself ends here
+            self._found[id] = next(self._rows_by_id(id), None)
+        return self._found[id]
+
+    def _rows_by_id(self, id: str) -> Iterator[Link]:
+        for snapshot, table in self._row_tables():
+            for place in table.find_key(id):
+                row = table.read(place)
+                if row.key == id:
+                    yield self._row(snapshot, row)
+        if len(id) >= MIN_PREFIX:
+            for snapshot, table in self._row_tables():
+                for place in table.find_hash(id):
+                    row = table.read(place)
+                    if _is_prefix(id, record_hash(row)):
+                        yield self._row(snapshot, row)
+
+    def _row_tables(self) -> Iterator[tuple[Snapshot, TableIndex]]:
+        for stage in STAGES:
+            for snapshot in self._of(stage):
+                for name in TABLES:
+                    if name in snapshot.tables:
+                        yield snapshot, self._table(snapshot.tables[name].root)
+
+    def _table(self, root: str) -> TableIndex:
+        if root not in self._tables:
+            self._tables[root] = open_table(self.store, root)
+        return self._tables[root]
 
     def find_item(self, id: str) -> Link | None:
         """A review item, by key."""
         for snapshot in self._of("review_queue"):
-            for item in self.store.read_table(ReviewItem, snapshot.tables["items"].root):
-                if _is_prefix(id, item.key):
-                    row = self.find_row(item.record_key)
-                    verdicts = self._verdicts(snapshot.asset.partition("/")[0], item.key)
-                    return Link(what="review item", id=item.key, origins=(*verdicts, *([row] if row else [])))
+            table = self._table(snapshot.tables["items"].root)
+            for place in table.find_key(id) or (table.find_key_prefix(id) if len(id) >= MIN_PREFIX else ()):
+                item: ReviewItem = table.read(place)
+                row = self.find_row(item.record_key)
+                verdicts = self._verdicts(snapshot.asset.partition("/")[0], item.key)
+                return Link(what="review item", id=item.key, origins=(*verdicts, *([row] if row else [])))
         return None
 
     def find_call(self, id: str) -> Link | None:
-        """A teacher call, by request id."""
+        """A teacher call, by request id, with the rows that came of it."""
         found = self._calls([id]) if len(id) >= MIN_PREFIX else ()
-        return found[0] if found else None
+        if not found:
+            return None
+        rows: dict[str, None] = {}
+        for _, table in self._row_tables():
+            for place in table.find_request(id)[: MAX_ROWS_OF_CALL + 1]:
+                rows.setdefault(table.key_at(place))
+        more = len(rows) - MAX_ROWS_OF_CALL
+        shown = [*list(rows)[:MAX_ROWS_OF_CALL], *([f"and {more} more or above"] if more > 0 else [])]
+        return replace(found[0], facts={**found[0].facts, "rows": shown})
 
     def find_answer(self, id: str) -> Link | None:
         """A held-out answer, by `COMPARATOR/ITEM_KEY`."""
@@ -140,38 +173,54 @@ class _Tracer:
             model = snapshot.folders.get("model", "")
             if snapshot.asset.endswith("_model") and _is_prefix(id, model):
                 manifest = json.loads((self.store.get_folder(model) / "manifest.json").read_text())
-                facts = {"asset": snapshot.asset, "seed": manifest.get("seed"), "versions": manifest.get("versions")}
+                facts = {
+                    "asset": snapshot.asset,
+                    "withdrawn": self._marks(model),
+                    "seed": manifest.get("seed"),
+                    "versions": manifest.get("versions"),
+                }
                 return Link(what="model", id=model, facts=facts, origins=(*self._inputs(snapshot), *self._releases(model)))
         return None
 
     def _of(self, asset: str) -> Iterator[Snapshot]:
         return (snapshot for snapshot in self.snapshots if snapshot.asset.rpartition("/")[2] == asset)
 
-    def _row(self, snapshot: Snapshot, row: Example | PreferencePair) -> Link:
+    @functools.cached_property
+    def _standing(self) -> tuple[Withdrawal, ...]:
+        return standing_withdrawals(self.home)
+
+    def _marks(self, model: str) -> list[str]:
+        """Say which withdrawals found this model trained on what was withdrawn."""
+        return [entry.sentence() for entry in self._standing if model in entry.model_hashes]
+
+    def _row(self, snapshot: Snapshot, row: Row) -> Link:
         recipe = snapshot.asset.partition("/")[0]
-        shown = {"prompt": _prompt(row), "answer": row.answer if isinstance(row, Example) else row.chosen}
-        if isinstance(row, PreferencePair):
-            shown |= {"rejected": row.rejected, "rejected kind": row.rejected_kind}
         provenance = row.provenance
+        parents = tuple(link for key in provenance.parents if key != row.key and (link := self.find_row(key)) is not None)
         facts = {
             "asset": snapshot.asset,
             "hash": record_hash(row),
+            "withdrawn": self._why_withdrawn(row, parents),
             "split": f"{row.split} (group {row.group})",
-            **shown,
+            **_shown(row),
             "origin": f"{provenance.origin}, {provenance.method}, depth {provenance.generation_depth}",
             "template": f"{provenance.template_id} {provenance.template_hash}".strip(),
             "teacher": f"{provenance.teacher} {provenance.teacher_revision}".strip(),
             "license": provenance.license,
         }
-        parents = tuple(link for key in provenance.parents if key != row.key and (link := self.find_row(key)) is not None)
         sources = tuple(self._sources(row))
         verdicts = self._verdicts_of_row(recipe, row)
-        what = "example" if isinstance(row, Example) else "pair"
-        return Link(
-            what=what, id=row.key, facts=facts, origins=(*sources, *self._calls(provenance.request_ids), *verdicts, *parents)
-        )
+        calls = self._calls(provenance.request_ids)
+        return Link(what=_WHAT[type(row)], id=row.key, facts=facts, origins=(*sources, *calls, *verdicts, *parents))
 
-    def _sources(self, row: Example | PreferencePair) -> Iterator[Link]:
+    def _why_withdrawn(self, row: Row, parents: tuple[Link, ...]) -> str:
+        for key in (row.key, *(span.document_key for span in row.provenance.spans), *row.provenance.parents):
+            found = find_withdrawal(key, self._standing)
+            if found is not None:
+                return found.sentence()
+        return next((str(link.facts["withdrawn"]) for link in parents if link.facts.get("withdrawn")), "")
+
+    def _sources(self, row: Row) -> Iterator[Link]:
         for span in row.provenance.spans:
             text = self._document_text(span.document_key, span.document_hash)
             quote = (
@@ -187,12 +236,16 @@ class _Tracer:
 
     def _document_text(self, key: str, digest: str) -> str | None:
         for snapshot in self._of("documents"):
-            for document in self.store.read_table(Document, snapshot.tables["documents"].root):
+            table = self._table(snapshot.tables["documents"].root)
+            for place in table.find_key(key):
+                document: Document = table.read(place)
                 if document.key == key and record_hash(document) == digest:
                     return document.text
         return None
 
     def _calls(self, ids: tuple[str, ...] | list[str]) -> tuple[Link, ...]:
+        if not ids:
+            return ()
         with open_ledger(self.home) as ledger:
             calls = [call for id in ids if (call := ledger.get(id)) is not None]
         return tuple(
@@ -211,12 +264,14 @@ class _Tracer:
             for call in calls
         )
 
-    def _verdicts_of_row(self, recipe: str, row: Example | PreferencePair) -> tuple[Link, ...]:
-        keys = [row.key, *row.provenance.parents]
+    def _verdicts_of_row(self, recipe: str, row: Row) -> tuple[Link, ...]:
+        keys = [row.key, *(row.provenance.parents if row.provenance.method == "edit" else ())]
         for snapshot in self._of("review_queue"):
             if snapshot.asset.startswith(f"{recipe}/"):
-                for item in self.store.read_table(ReviewItem, snapshot.tables["items"].root):
-                    if item.record_key in keys and (item.record_key == row.key or row.provenance.method == "edit"):
+                table = self._table(snapshot.tables["items"].root)
+                for place in [place for key in keys for place in table.find_parent(key)]:
+                    item: ReviewItem = table.read(place)
+                    if item.record_key in keys:
                         return self._verdicts(recipe, item.key)
         return ()
 
@@ -267,7 +322,21 @@ def _is_prefix(id: str, digest: str) -> bool:
     return len(id) >= MIN_PREFIX and digest.startswith(id)
 
 
-def _prompt(row: Example | PreferencePair) -> str:
+_WHAT = {Example: "example", PreferencePair: "pair", UnpairedPreference: "rated answer", VerifiableTask: "task"}
+
+
+def _shown(row: Row) -> dict[str, str]:
+    """Return the texts of a row."""
+    if isinstance(row, PreferencePair):
+        texts = {"answer": row.chosen, "rejected": row.rejected, "rejected kind": row.rejected_kind}
+    elif isinstance(row, VerifiableTask):
+        texts = {"reference": row.reference, "grader": row.grader}
+    else:
+        texts = {"answer": row.answer}
+    return {"prompt": _prompt(row), **texts}
+
+
+def _prompt(row: Row) -> str:
     return _short("\n".join(message.text for message in row.prompt))
 
 

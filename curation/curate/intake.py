@@ -24,6 +24,7 @@ from curation.filters.language import detect_language
 from curation.ingest.config import SourceConfig
 from curation.ingest.ingested import Ingest, SourceReport
 from curation.ingest.sources import iterate_shard
+from curation.lineage.withdrawals import Withdrawal, drop_withdrawn
 from curation.privacy.screen import Screener
 from curation.records import Document, Example, Message, PreferencePair, PrivacyFinding, Rejection, UnpairedPreference, reject
 from curation.store import Store, TableRef
@@ -66,16 +67,21 @@ MAX_LENGTHS = 100_000
 
 
 def take_in(
-    store: Store, source: SourceConfig, shard: str, settings: CurateSettings, benchmark_items: Sequence[EvalItem] = ()
+    store: Store,
+    source: SourceConfig,
+    shard: str,
+    settings: CurateSettings,
+    benchmark_items: Sequence[EvalItem] = (),
+    withdrawn: Sequence[Withdrawal] = (),
 ) -> TakenIn:
-    """Read one shard into tables.
+    """Read one shard into tables; records that a standing withdrawal names are rejected, whatever they hold.
 
     Raises:
         EmptySourceError, SourceNotFoundError, SourceUnreadableError, UnknownPackageError: see `iterate_shard`.
         StoreFullError: if the store or the disk with temporary files is full.
     """
     reports: list[SourceReport] = []
-    found = iterate_shard(source, shard, reports.append)
+    found = drop_withdrawn(iterate_shard(source, shard, reports.append), withdrawn, stage=source.role)
     return write_screened(store, found, source.role, settings, benchmark_items, reports)
 
 

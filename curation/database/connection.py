@@ -11,6 +11,7 @@ transaction that is committed (on disk) before `write` returns. With PostgreSQL,
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -115,7 +116,25 @@ def _create_engine(url: str) -> sa.Engine:
     return engine
 
 
+def _is_current(engine: sa.Engine, concern: str, migrations: Path) -> bool:
+    """Tell whether the database stands at the newest revision, without starting Alembic (which takes 50 ms or more)."""
+    texts = [file.read_text(encoding="utf-8") for file in migrations.glob("*.py")]
+    revisions, before = (
+        {name for text in texts for name in re.findall(rf'^{field} = "(.+)"$', text, re.MULTILINE)}
+        for field in ("revision", "down_revision")
+    )
+    try:
+        with engine.connect() as connection:
+            query = f"SELECT version_num FROM alembic_version_{concern}"  # noqa: S608 (a name in our own code)
+            found = connection.exec_driver_sql(query).scalars().all()
+    except (sa.exc.OperationalError, sa.exc.ProgrammingError):  # no such table yet
+        return False
+    return len(revisions) == len(texts) and bool(found) and set(found) == revisions - before
+
+
 def _migrate(engine: sa.Engine, concern: str, migrations: Path) -> None:
+    if _is_current(engine, concern, migrations):
+        return
     config = alembic.config.Config()
     config.set_main_option("script_location", str(ENVIRONMENT))
     config.set_main_option("version_locations", str(migrations))
