@@ -26,7 +26,7 @@ def build(recipe: Recipe) -> list[Any]:
         group="generate",
         kinds={"openai" if any(teacher.kind == "openai" for teacher in recipe.all_teachers) else "python", "parquet"},
         modules=MODULES,
-        settings=[recipe.all_teachers, recipe.generate, recipe.judge],
+        settings=[recipe.all_teachers, recipe.generate, recipe.judge, recipe.curate.rules if recipe.generate.quotas else None],
         deps=["documents", "demonstrations"],
         partitions_def=shard_partitions(recipe),
         pool="teacher_api",
@@ -61,7 +61,8 @@ def _generate(recipe: Recipe, home: Home, shard: str, log: Any) -> Outputs:
         documents=list(documents),
         examples=list(examples),
         seed=recipe.generate.seed,
-        has_free_units=shard == min(shards, default=shard),
+        shard_index=sorted(shards).index(shard) if shard in shards else 0,
+        num_shards=max(len(shards), 1),
     )
     made = make_candidates(home, inputs, recipe.candidate_settings(), log)
     return _outputs(made.generated, made.calls, {"estimate": made.estimate, "prices": made.prices})

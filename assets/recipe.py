@@ -23,6 +23,7 @@ from curation.mix.config import MixConfig, SelectionConfig
 from curation.privacy.config import PrivacyConfig
 from curation.quality.config import QualityConfig
 from curation.review.config import ReviewConfig
+from curation.synthesis.batch import BatchConfig
 from curation.synthesis.budget.config import BudgetConfig
 from curation.synthesis.config import ON_DEMONSTRATIONS, ON_DOCUMENTS, ON_NOTHING, GenerateConfig
 from curation.synthesis.stage import CandidateSettings
@@ -59,6 +60,9 @@ class Recipe:
 
     judge: JudgeConfig | None = None
     """A model that scores every example by a rubric, as advice for people. Null: nobody does."""
+
+    batch: BatchConfig | None = None
+    """Ask in batches, for endpoints with OpenAI's files and batches: cheaper, and hours later. Null: live."""
 
     budget: BudgetConfig = BudgetConfig()
     """What may be spent on teachers."""
@@ -123,6 +127,8 @@ class Recipe:
         is_one = self.teacher == TeacherConfig() or not self.teachers
         check(is_one, "teachers", "replaces `teacher`: give one of the two", [teacher.label for teacher in self.teachers])
         check_teachers(self.all_teachers)
+        has_endpoint = self.batch is None or any(teacher.kind == "openai" for teacher in self.all_teachers)
+        check(has_endpoint, "batch", "has no effect without a teacher of kind 'openai'", "batch")
         self._check_stages()
 
     def _check_stages(self) -> None:
@@ -177,6 +183,8 @@ class Recipe:
             generate=self.generate,
             budget=self.budget,
             judge=self.judge,
+            batch=self.batch,
+            rules=self.curate.rules,
         )
 
     def asset(self, name: str) -> str:

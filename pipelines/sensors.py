@@ -3,9 +3,11 @@
 NAME_sources   every 2 minutes: lists the sources, adds and removes partitions, observes what changed
 NAME_verdicts  every 30 seconds: observes new verdicts in the review database
 NAME_sweep     every 15 minutes: repairs what the automation condition can lose, three tries a state
+NAME_batches   every 3 minutes: harvests batches that a teacher has finished (recipes with a section `batch`)
 NAME_automation: evaluates the shared automation condition
 """
 
+import contextlib
 import json
 from typing import Any
 
@@ -17,6 +19,8 @@ from assets.review import review_state
 from curation.errors import TunewrightError
 from curation.home import Home
 from curation.ids import content_hash
+from curation.synthesis.batch import open_batch_store, poll_batches
+from curation.synthesis.ledger import open_ledger
 from pipelines.staleness import Target, find_stale
 
 VERSION_TAG = "dagster/data_version"
@@ -33,7 +37,8 @@ BUSY = [
 
 def build_sensors(recipe: Recipe) -> list[dg.SensorDefinition]:
     """Return the sensors of a recipe."""
-    return [_source_sensor(recipe), _verdict_sensor(recipe), _sweep_sensor(recipe), _automation_sensor(recipe)]
+    batches = [_batch_sensor(recipe)] if recipe.batch is not None else []
+    return [_source_sensor(recipe), _verdict_sensor(recipe), _sweep_sensor(recipe), _automation_sensor(recipe), *batches]
 
 
 def _automation_sensor(recipe: Recipe) -> dg.SensorDefinition:
@@ -101,6 +106,29 @@ def _verdict_sensor(recipe: Recipe) -> dg.SensorDefinition:
         return dg.SensorResult(asset_events=[observation(recipe, "review_verdicts", state.version)], cursor=state.version)
 
     return verdicts
+
+
+def _batch_sensor(recipe: Recipe) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=f"{recipe.name}_batches",
+        target=dg.AssetSelection.key_prefixes(recipe.name),
+        minimum_interval_seconds=180,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Harvests batches that a teacher has finished, row by row, also when no run waits for them.",
+    )
+    def batches() -> dg.SkipReason:
+        home = Home.from_environment()
+        try:
+            with open_ledger(home, recipe=recipe.name) as ledger, contextlib.closing(open_batch_store(home)) as store:
+                report = poll_batches(store, ledger)
+        except TunewrightError as error:
+            return dg.SkipReason(str(error))
+        problems = " ".join(report.problems)
+        return dg.SkipReason(
+            f"{report.num_open} batches are open; {report.num_stored} replies were stored now. {problems}".strip()
+        )
+
+    return batches
 
 
 def _sweep_sensor(recipe: Recipe) -> dg.SensorDefinition:

@@ -7,6 +7,7 @@ generate:
   pairs: {per_example: 1, kinds: [wrong_route, wrong_format]}
 """
 
+from dataclasses import field
 from typing import Literal
 
 from curation.config import check, config
@@ -108,8 +109,23 @@ class GenerateConfig:
     pairs: PairsConfig | None = None
     """Preference pairs from these examples and from the demonstrations."""
 
+    quotas: dict[str, int | dict[str, int]] = field(default_factory=dict)
+    """Accepted rows that a method shall make: `{raft: 500}`, or by slice, `{verifiable: {number: 100, choice: 50}}`. Accepted
+    are rows that the method's own checks and `curate.rules` let pass. A quota is shared out evenly among the source shards."""
+
+    max_candidates: int = 10_000
+    """Rows that may be proposed for a quota, in each slice and shard, before it is given up."""
+
     seed: int = 0
     """Seed of the teacher's sampling and of every choice made here."""
+
+    def _check_quotas(self) -> None:
+        for name, quota in self.quotas.items():
+            known = name in ON_DOCUMENTS | ON_DEMONSTRATIONS | ON_NOTHING and getattr(self, name) is not None
+            check(known, f"quotas.{name}", "must be the name of a method that this recipe uses", name)
+            numbers = list(quota.values()) if isinstance(quota, dict) else [quota]
+            check(bool(numbers) and all(1 <= number <= 10**7 for number in numbers), f"quotas.{name}", "must be above 0", quota)
+        check(1 <= self.max_candidates <= 10**8, "max_candidates", "must be above 0", self.max_candidates)
 
     def methods(self, work_on: frozenset[str]) -> list[str]:
         """Return the names of the recipe's methods among those that work on documents, or on demonstrations."""
@@ -126,4 +142,5 @@ class GenerateConfig:
         check(not needs_routing, "pairs.kinds", "'wrong_route' needs a `routing` section, which holds the labels", list(kinds))
         needs_answers = "ungrounded" in kinds and self.grounded_qa is None
         check(not needs_answers, "pairs.kinds", "'ungrounded' needs a `grounded_qa` section", list(kinds))
+        self._check_quotas()
         check(0 <= self.seed < 2**31, "seed", "must lie in 0..2147483647", self.seed)

@@ -9,7 +9,7 @@ Every method of the recipe makes its rows, then pairs are made of the examples a
 a row or as a rejection: num_proposed == len(examples) + len(pairs) + len(tasks) + len(rejections).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from curation.ids import canonical_json
@@ -23,9 +23,9 @@ from curation.records import (
     record_hash,
 )
 from curation.synthesis.asking import Answer, Ask, Session
-from curation.synthesis.config import GenerateConfig
+from curation.synthesis.config import ON_NOTHING, GenerateConfig
 from curation.synthesis.engine import CallReport
-from curation.synthesis.methods.method import STAGE, Inputs, Method, Unit
+from curation.synthesis.methods.method import STAGE, Inputs, Made, Method, Unit
 from curation.synthesis.pairs import PlannedPair, build_pair, plan_pairs, wrong_answer
 from curation.synthesis.parse import (
     MAX_ANSWER_CHARS,
@@ -36,6 +36,14 @@ from curation.synthesis.parse import (
 )
 from curation.synthesis.prompts.grounded import render_ungrounded
 from curation.synthesis.prompts.template import Prompt
+from curation.synthesis.quota import fill_quotas
+
+Accept = Callable[[Example | PreferencePair | VerifiableTask], Rejection | None]
+"""Says why a row does not count for a quota; None: it does."""
+
+
+def accept_all(row: Example | PreferencePair | VerifiableTask) -> None:
+    """Count every row."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,14 +61,16 @@ class Generated:
     """What methods report about themselves, by `METHOD: FIGURE`."""
 
 
-def generate(inputs: Inputs, *, config: GenerateConfig, session: Session, methods: Sequence[Method]) -> Generated:
+def generate(
+    inputs: Inputs, *, config: GenerateConfig, session: Session, methods: Sequence[Method], accept: Accept = accept_all
+) -> Generated:
     """Return what the methods make of the inputs, and pairs from these examples and the demonstrations.
 
     Raises:
         TeacherKeyMissingError, TeacherRefusedError, TeacherUnreachableError: no row can be made.
         DatabaseError: replies cannot be stored.
     """
-    work = _Generation(config, session)
+    work = _Generation(config, session, accept)
     work.make_by_methods(inputs, methods)
     work.make_pairs([*work.examples, *inputs.examples], inputs.documents)
     return Generated(
@@ -77,7 +87,7 @@ def generate(inputs: Inputs, *, config: GenerateConfig, session: Session, method
 class _Generation:
     """The rows of one call of `generate` as they come into being."""
 
-    def __init__(self, config: GenerateConfig, session: Session) -> None:
+    def __init__(self, config: GenerateConfig, session: Session, accept: Accept) -> None:
         self.examples: list[Example] = []
         self.pairs: list[PreferencePair] = []
         self.tasks: list[VerifiableTask] = []
@@ -86,6 +96,7 @@ class _Generation:
         self.num_proposed = 0
         self._config = config
         self._session = session
+        self._accept = accept
 
     def _reject(self, key: str, row_hash: str, *, reason: str, detail: str, excerpt: str) -> None:
         self.num_proposed += 1
@@ -100,7 +111,11 @@ class _Generation:
         """Let every method of the recipe make its rows. A unit of which nothing came is counted, so that it is noticed."""
         for method in methods:
             units = wanted_units(method, inputs)
-            made = method.make(units, self._session)
+            quota = self._config.quotas.get(method.name)
+            if quota is not None:
+                made, units = self._fill(method, inputs, quota), []
+            else:
+                made = method.make(units, self._session)
             self.examples += made.examples
             self.pairs += made.pairs
             self.tasks += made.tasks
@@ -108,6 +123,23 @@ class _Generation:
             self.figures |= {f"{method.name}: {name}": value for name, value in made.figures.items()}
             rows: list[Record] = [*made.examples, *made.pairs, *made.tasks, *made.rejections]
             self.num_proposed += len(rows) + len(units_without_rows(units, [row.key for row in rows]))
+
+    def _fill(self, method: Method, inputs: Inputs, quota: int | dict[str, int]) -> Made:
+        """Make as many accepted rows as fall to this shard; a shortfall is among the figures, by slice."""
+        is_free = method.name in ON_NOTHING
+        if is_free and not inputs.has_free_units:
+            return Made()
+        share = (lambda number: number) if is_free else inputs.share_of
+        filled = fill_quotas(
+            method,
+            inputs,
+            self._session,
+            quotas=share(quota) if isinstance(quota, int) else {name: share(number) for name, number in quota.items()},
+            max_candidates=self._config.max_candidates,
+            accept=self._accept,
+        )
+        missing = {f"missing for {name or 'the quota'}": float(gap.missing) for name, gap in filled.shortfalls.items()}
+        return Made(figures=missing) + filled.made
 
     # -- pairs ----------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.budget.guard import Budget
-from curation.synthesis.engine import Progress
+from curation.synthesis.engine import Completion, Progress, complete_all
 from curation.synthesis.ledger import RequestLedger
 from curation.synthesis.teacher_config import TeacherConfig, check_teachers
 from curation.synthesis.teachers import opened_teacher
@@ -23,6 +23,7 @@ def opened_session(
     seed: int = 0,
     on_progress: Callable[[Progress], None] | None = None,
     budget: Budget | None = None,
+    complete: Callable[..., list[Completion]] = complete_all,
 ) -> Iterator[Session]:
     """Open the teachers for the time of a block; their connections are closed afterwards.
 
@@ -32,6 +33,7 @@ def opened_session(
         seed: seed of sampling and of the choice among teachers.
         on_progress: told how far each round is.
         budget: what may be spent; asking raises BudgetExhaustedError once that is used up.
+        complete: what answers a round: `complete_all`, or that of a batch backend.
 
     Raises:
         ConfigError: the teachers do not fit together.
@@ -48,4 +50,4 @@ def opened_session(
             )
             for config in configs
         ]
-        yield Session(teachers, ledger, seed=seed, on_progress=on_progress)
+        yield Session(teachers, ledger, seed=seed, on_progress=on_progress, complete=complete)

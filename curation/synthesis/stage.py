@@ -8,21 +8,24 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from curation.filters.rule_config import RuleConfig
+from curation.filters.rule_table import check_rows as find_row_problems
 from curation.home import Home
 from curation.judging.config import JudgeConfig
 from curation.judging.judge import Judge
 from curation.judging.judgements import Candidate
-from curation.records import Document, Example, UnitCalls
+from curation.records import Document, Example, PreferencePair, Rejection, UnitCalls, VerifiableTask, reject
 from curation.synthesis.asking import Session
+from curation.synthesis.batch import BatchBackend, BatchConfig, BatchStore, open_batch_store
 from curation.synthesis.budget.config import BudgetConfig
 from curation.synthesis.budget.guard import Budget, opened_budget
 from curation.synthesis.budget.pilot import name_prices, run_pilot
 from curation.synthesis.config import GenerateConfig
-from curation.synthesis.engine import CallReport
-from curation.synthesis.generate import Generated, generate, wanted_units
+from curation.synthesis.engine import CallReport, Completion, complete_all
+from curation.synthesis.generate import Accept, Generated, generate, wanted_units
 from curation.synthesis.ledger import RequestLedger, open_ledger
 from curation.synthesis.methods.build import build_methods
-from curation.synthesis.methods.method import Inputs, Method
+from curation.synthesis.methods.method import STAGE, Inputs, Method
 from curation.synthesis.sessions import opened_session
 from curation.synthesis.teacher_config import TeacherConfig
 
@@ -36,6 +39,10 @@ class CandidateSettings:
     generate: GenerateConfig
     budget: BudgetConfig
     judge: JudgeConfig | None = None
+    rules: RuleConfig = RuleConfig()
+    """What a row must be to count for a quota."""
+    batch: BatchConfig | None = None
+    """Ask in batches; None: live."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +66,12 @@ class _Sessions:
         stack: contextlib.ExitStack,
         ledger: RequestLedger,
         budget: Budget,
-        seed: int,
+        settings: CandidateSettings,
+        batches: BatchStore | None,
         on_progress: Callable[[str], None],
     ) -> None:
-        self._stack, self._ledger, self._budget, self._seed, self._tell = stack, ledger, budget, seed, on_progress
+        self._stack, self._ledger, self._budget, self._tell = stack, ledger, budget, on_progress
+        self._settings, self._batches = settings, batches
         self._opened: list[Session] = []
 
     def open(self, *teachers: TeacherConfig) -> Session:
@@ -70,13 +79,19 @@ class _Sessions:
         opened = opened_session(
             teachers,
             self._ledger,
-            seed=self._seed,
+            seed=self._settings.generate.seed,
             on_progress=lambda progress: self._tell(str(progress)),
             budget=self._budget,
+            complete=self._completer(teachers),
         )
         session = self._stack.enter_context(opened)
         self._opened.append(session)
         return session
+
+    def _completer(self, teachers: tuple[TeacherConfig, ...]) -> Callable[..., list[Completion]]:
+        if self._batches is None:
+            return complete_all
+        return BatchBackend(teachers, self._batches, self._settings.batch, recipe=self._settings.recipe).complete
 
     def report(self) -> CallReport:
         """Return what all of them asked and paid."""
@@ -104,13 +119,14 @@ def make_candidates(home: Home, inputs: Inputs, settings: CandidateSettings, on_
         ledger = stack.enter_context(open_ledger(home, recipe=settings.recipe))
         opened = opened_budget(home, settings.budget, recipe=settings.recipe, ledger=ledger)
         budget = stack.enter_context(opened)
-        sessions = _Sessions(stack, ledger, budget, settings.generate.seed, on_progress)
+        batches = stack.enter_context(contextlib.closing(open_batch_store(home))) if settings.batch is not None else None
+        sessions = _Sessions(stack, ledger, budget, settings, batches, on_progress)
         session = sessions.open(*settings.teachers)
         methods = build_methods(settings.generate, sessions.open)
         estimate = _estimate(methods, inputs, session, ledger, settings.budget.pilot)
         if estimate:
             on_progress(f"expected cost: {estimate}")
-        made = generate(inputs, config=settings.generate, session=session, methods=methods)
+        made = generate(inputs, config=settings.generate, session=session, methods=methods, accept=_accept_by(settings.rules))
         if settings.judge is not None:
             made = _judge(made, inputs, Judge(settings.judge, sessions.open(settings.judge.teacher)))
         for note in budget.notes:
@@ -125,6 +141,16 @@ def _estimate(methods: list[Method], inputs: Inputs, session: Session, ledger: R
         return ""
     estimate = run_pilot(work, session, ledger, num_pilot=num_pilot, seed=inputs.seed)
     return str(estimate) if estimate is not None else ""
+
+
+def _accept_by(rules: RuleConfig) -> Accept:
+    """Return what lets rows pass that break no rule."""
+
+    def accept(row: Example | PreferencePair | VerifiableTask) -> Rejection | None:
+        (problem,) = find_row_problems([row], rules)
+        return None if problem is None else reject(row, stage=STAGE, reason=problem.reason, detail=problem.detail)
+
+    return accept
 
 
 def _judge(made: Generated, inputs: Inputs, judge: Judge) -> Generated:

@@ -1,5 +1,6 @@
 """The sensors of a recipe, on files in a temporary folder and an instance in memory."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,9 @@ import dagster as dg
 import pytest
 
 from curation.store import Snapshot
+from curation.synthesis.batch import BatchConfig
+from curation.synthesis.teacher_config import TeacherConfig
+from pipelines.sensors import build_sensors
 from tests.pipelines.conftest import Toy
 from tests.pipelines.dagster_noise import dagster_noise
 
@@ -158,3 +162,14 @@ def test_runs_of_the_automation_sensor_carry_the_recipe(toy: Toy) -> None:
     sensor = Daemon(toy, "automation").sensor
     assert isinstance(sensor, dg.AutomationConditionSensorDefinition)
     assert sensor.run_tags["tunewright/recipe"] == "toy"
+
+
+def test_recipes_that_ask_in_batches_have_a_sensor_that_harvests_them(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "toy_batches" not in {sensor.name for sensor in build_sensors(toy.recipe)}
+    teacher = TeacherConfig(kind="openai", model="m", base_url="http://127.0.0.1:9/v1")
+    recipe = dataclasses.replace(toy.recipe, teacher=teacher, batch=BatchConfig())
+    (sensor,) = [sensor for sensor in build_sensors(recipe) if sensor.name == "toy_batches"]
+    monkeypatch.setenv("TUNEWRIGHT_HOME", str(toy.home.path))
+    with dg.build_sensor_context(instance=toy.instance) as context:
+        result: Any = sensor(context)
+    assert result.skip_message == "0 batches are open; 0 replies were stored now."

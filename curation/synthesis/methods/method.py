@@ -26,8 +26,19 @@ class Inputs:
     examples: Sequence[Example] = ()
     """Demonstrations of the same shard: seeds, tone, and what novelty is measured against."""
     seed: int = 0
-    has_free_units: bool = True
-    """Whether units that rest on no document and no example are made too. Of all shards one does that."""
+    shard_index: int = 0
+    num_shards: int = 1
+    """Which of how many shards these inputs are: quotas are shared out, and what rests on no source is made in the first."""
+
+    @property
+    def has_free_units(self) -> bool:
+        """Whether units that rest on no document and no example are made from these inputs too."""
+        return self.shard_index == 0
+
+    def share_of(self, number: int) -> int:
+        """Return the part of a number that falls to this shard; the parts of all shards add up to it."""
+        whole, rest = divmod(number, self.num_shards)
+        return whole + (self.shard_index < rest)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -122,3 +122,9 @@ def test_impossible_combinations_are_refused(settings: dict[str, Any]) -> None:
 def test_impossible_pairs_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         PairsConfig(**settings)
+
+
+@pytest.mark.parametrize("quotas", [{"raft": 5}, {"nothing": 5}, {"grounded_qa": 0}, {"grounded_qa": {}}, {"seed": 3}])
+def test_quotas_are_of_methods_in_use(quotas: dict[str, int | dict[str, int]]) -> None:
+    with pytest.raises(ConfigError, match="quotas"):
+        GenerateConfig(grounded_qa=GroundedQaConfig(), quotas=quotas)

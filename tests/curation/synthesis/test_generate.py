@@ -20,11 +20,12 @@ from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.config import GenerateConfig, PairsConfig
 from curation.synthesis.engine import complete_all
 from curation.synthesis.extractive import ExtractiveTeacher
-from curation.synthesis.generate import Generated, generate
+from curation.synthesis.generate import Generated, generate, wanted_units
 from curation.synthesis.ledger import RequestLedger
 from curation.synthesis.methods.build import build_methods
 from curation.synthesis.methods.grounded_qa import GroundedQaConfig
 from curation.synthesis.methods.method import Inputs
+from curation.synthesis.methods.tool_calls import ToolCallsConfig
 from curation.synthesis.openai_model import OpenAIChatModel
 from curation.synthesis.prompts import grounded as prompts
 from curation.synthesis.routes import RoutingConfig
@@ -314,3 +315,35 @@ def test_1300_extractive_calls_leave_no_crowd_of_threads(ledger: RequestLedger, 
     made = make(ledger, documents, GenerateConfig(routing=ROUTING))
     assert made.report.num_calls == 1_300
     assert threading.active_count() < 10
+
+
+@pytest.mark.parametrize("num_shards", [1, 2, 3])
+def test_quotas_are_met_exactly_and_shared_out_among_shards(
+    ledger: RequestLedger, documents: list[Document], num_shards: int
+) -> None:
+    config = GenerateConfig(grounded_qa=GroundedQaConfig(questions_per_document=2), quotas={"grounded_qa": 5})
+    kept, rejected = [], []
+    for index in range(num_shards):
+        inputs = Inputs(documents=documents, shard_index=index, num_shards=num_shards)
+        opened = SessionTeacher(config=TeacherConfig(), model=ExtractiveTeacher())
+        made = generate(inputs, config=config, session=Session([opened], ledger), methods=build_methods(config))
+        assert made.num_proposed == len(made.examples) + len(made.rejections)
+        kept += made.examples
+        rejected += made.rejections
+    assert len(kept) == 5
+    assert {rejection.reason for rejection in rejected} <= {"over_quota"}
+
+
+def test_a_quota_that_cannot_be_met_is_told(ledger: RequestLedger, documents: list[Document]) -> None:
+    config = GenerateConfig(grounded_qa=GroundedQaConfig(questions_per_document=1), quotas={"grounded_qa": 50})
+    made = make(ledger, documents, config)
+    assert made.figures["grounded_qa: missing for the quota"] == 50 - len(made.examples)
+
+
+def test_what_rests_on_no_source_is_made_in_the_first_shard_only(ledger: RequestLedger, documents: list[Document]) -> None:
+    tool = {"name": "open_door", "description": "Opens the door.", "parameters": {"type": "object", "properties": {}}}
+    config = GenerateConfig(grounded_qa=GroundedQaConfig(), tool_calls=ToolCallsConfig(tools=(tool,), examples_per_tool=3))
+    methods = build_methods(config)
+    first, second = (Inputs(documents=documents, shard_index=index, num_shards=2) for index in range(2))
+    assert [len(wanted_units(method, first)) for method in methods] == [4, 3]
+    assert [len(wanted_units(method, second)) for method in methods] == [4, 0]
