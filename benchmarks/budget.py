@@ -3,8 +3,8 @@
 python -m benchmarks.budget [--quick]        the last line is JSON
 
 Twenty seeded workloads with heavy-tailed lengths (see `budget_workloads`) go through the real engine (32 requests in flight)
-and a real ledger to a simulated teacher. For each: a pilot of 50 and the estimate from it; a budget of a part of the true cost,
-which has to stop the rest; the same again, which must pay nothing more than what was left; a higher budget, which pays for
+and a real ledger to a simulated teacher. For each: a pilot of 50 and the estimate from it; a budget for a part of the rest,
+which has to stop it; the same again, which must pay nothing more than what was left; a higher budget, which pays for
 the rest and for nothing twice. Then `fill_quotas` for 100 rows at an acceptance of 10 to 100 %. Overspending is counted in
 requests of mean cost. `worst_estimate_error` is that of a pilot of 50; `worst_estimate_error_enlarged` that of one which is
 enlarged while its interval is wider than a tenth, as happens in a run. With REALDATA_DIR set, the estimate is tried on the
@@ -88,9 +88,10 @@ def run_workload(home: Home, seed: int, num_tasks: int) -> dict[str, Any]:
     tasks = make_workload(seed, num_tasks)
     teacher = SimulatedTeacher(tasks)
     true = sum((task.cost_usd for task in tasks), Decimal(0))
-    limit = true * Decimal(str(round(0.3 + 0.6 * stable_fraction(str(seed), "limit"), 3)))
     with open_ledger(home, recipe=f"workload {seed}") as ledger:
         estimate = _run_pilot(tasks, teacher, ledger)
+        paid = ledger.totals(recipe=f"workload {seed}").cost_usd
+        limit = paid + (true - paid) * Decimal(str(round(0.1 + 0.8 * stable_fraction(str(seed), "limit"), 3)))
         stops = [_run_until_stopped(home, seed, tasks, teacher, ledger, limit) for _ in range(2)]
         rest = _run_until_stopped(home, seed, tasks, teacher, ledger, true * 2)
     mean = true / len(tasks)
@@ -219,8 +220,8 @@ def summarize(runs: Sequence[dict[str, Any]], fills: Sequence[tuple[Filled, int]
 def main() -> None:
     """Run everything and print a summary."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="120 calls a workload instead of 1000")
-    num_tasks = 120 if parser.parse_args().quick else 1000
+    parser.add_argument("--quick", action="store_true", help="100 calls a workload instead of 1000, 8 quotas instead of 20")
+    num_tasks, num_fills = (100, 8) if parser.parse_args().quick else (1000, NUM_WORKLOADS)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         home = Home(path=Path(folder), store_url=f"{folder}/store", database_url="", review_url="")
@@ -229,11 +230,11 @@ def main() -> None:
             runs.append(run_workload(home, seed, num_tasks))
             print(f"workload {seed}: {json.dumps(runs[-1])}")
         with open_ledger(home, recipe="quotas") as ledger:
-            fills = [fill(ledger, seed) for seed in range(NUM_WORKLOADS)]
+            fills = [fill(ledger, seed) for seed in range(num_fills)]
     summary = summarize(runs, fills)
     if os.environ.get("REALDATA_DIR"):
         summary["worst_estimate_error_gsm8k"] = max(measure_gsm8k(Path(os.environ["REALDATA_DIR"]) / "gsm8k"))
-    summary |= {"calls_a_workload": num_tasks, "seconds": round(time.monotonic() - started, 1)}
+    summary |= {"quotas": len(fills), "calls_a_workload": num_tasks, "seconds": round(time.monotonic() - started, 1)}
     print(json.dumps(summary))
 
 
