@@ -284,7 +284,7 @@ def read_value(reply: ChatReply, schema: dict[str, Any] | None, *, is_lenient: b
         raise UnusableError("filtered_reply", "The endpoint's content filter stopped the reply.")
     if reply.finish_reason == "length":
         raise UnusableError("truncated_reply", "The reply was cut off: raise teacher.max_tokens.")
-    if not reply.text.strip() and reply.finish_reason != "tool_calls":
+    if not reply.text.strip() and not reply.tool_calls:
         raise UnusableError("empty_reply", f"The teacher returned no text (finish reason '{reply.finish_reason[:40]}').")
     if schema is None:
         return None

@@ -58,7 +58,8 @@ def build_methods(config: GenerateConfig, open_session: OpenSession | None = Non
     """
     sections = {name: getattr(config, name) for name in METHODS}
     methods = [METHODS[name](section) for name, section in sections.items() if section is not None]
-    if config.best_of_n is not None and open_session is not None:
+    if config.best_of_n is not None:
+        assert open_session is not None, "best_of_n needs a judge"
         student = config.best_of_n.student
         judge = open_session(config.best_of_n.judge.teacher)
         methods.append(BestOfN(config.best_of_n, judge=judge, student=open_session(student) if student is not None else None))
