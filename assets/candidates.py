@@ -26,7 +26,7 @@ def build(recipe: Recipe) -> list[Any]:
         group="generate",
         kinds={"openai" if any(teacher.kind == "openai" for teacher in recipe.all_teachers) else "python", "parquet"},
         modules=MODULES,
-        settings=[recipe.all_teachers, recipe.generate, recipe.judge, recipe.curate.rules if recipe.generate.quotas else None],
+        settings=[recipe.all_teachers, recipe.generate, recipe.judge, _curation_read_by(recipe)],
         deps=["documents", "demonstrations"],
         partitions_def=shard_partitions(recipe),
         pool="teacher_api",
@@ -49,6 +49,13 @@ def build(recipe: Recipe) -> list[Any]:
         return as_result(home, run, [rows_result(run)])
 
     return [candidates]
+
+
+def _curation_read_by(recipe: Recipe) -> list[Any]:
+    """Return what of the section `curate` generation depends on, so that other changes of it do not make rows anew."""
+    rules = [recipe.curate.rules] if recipe.generate.quotas else []
+    split = [recipe.curate.eval_share, recipe.curate.split_salt] if recipe.generate.raft is not None else []
+    return [*rules, *split]
 
 
 def _generate(recipe: Recipe, home: Home, shard: str, log: Any) -> Outputs:

@@ -184,7 +184,7 @@ class Recipe:
             budget=self.budget,
             judge=self.judge,
             batch=self.batch,
-            rules=self.curate.rules,
+            curate=self.curate,
         )
 
     def asset(self, name: str) -> str:

@@ -5,9 +5,12 @@ made.generated.examples, made.estimate
 """
 
 import contextlib
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from curation.curate.config import CurateConfig
+from curation.curate.split import split_of
 from curation.filters.rule_config import RuleConfig
 from curation.filters.rule_table import check_rows as find_row_problems
 from curation.home import Home
@@ -39,8 +42,8 @@ class CandidateSettings:
     generate: GenerateConfig
     budget: BudgetConfig
     judge: JudgeConfig | None = None
-    rules: RuleConfig = RuleConfig()
-    """What a row must be to count for a quota."""
+    curate: CurateConfig = CurateConfig()
+    """What a row must be to count for a quota, and on which side of the split a group stands."""
     batch: BatchConfig | None = None
     """Ask in batches; None: live."""
 
@@ -122,11 +125,13 @@ def make_candidates(home: Home, inputs: Inputs, settings: CandidateSettings, on_
         batches = stack.enter_context(contextlib.closing(open_batch_store(home))) if settings.batch is not None else None
         sessions = _Sessions(stack, ledger, budget, settings, batches, on_progress)
         session = sessions.open(*settings.teachers)
-        methods = build_methods(settings.generate, sessions.open)
+        methods = build_methods(settings.generate, sessions.open, functools.partial(split_of, config=settings.curate))
         estimate = _estimate(methods, inputs, session, ledger, settings.budget.pilot)
         if estimate:
             on_progress(f"expected cost: {estimate}")
-        made = generate(inputs, config=settings.generate, session=session, methods=methods, accept=_accept_by(settings.rules))
+        made = generate(
+            inputs, config=settings.generate, session=session, methods=methods, accept=_accept_by(settings.curate.rules)
+        )
         if settings.judge is not None:
             made = _judge(made, inputs, Judge(settings.judge, sessions.open(settings.judge.teacher)))
         for note in budget.notes:

@@ -30,7 +30,6 @@ METHODS: dict[str, Callable[[Any], Method]] = {
     "routing": Routing,
     "grounded_qa": GroundedQa,
     "document_qa": DocumentQa,
-    "raft": Raft,
     "conversation": Conversation,
     "conversion": Conversion,
     "variation": Variation,
@@ -42,22 +41,28 @@ METHODS: dict[str, Callable[[Any], Method]] = {
     "translation": Translation,
     "magpie": Magpie,
 }
-"""Section of `generate` -> what builds the method from it; `best_of_n`, which needs a judge, is built apart."""
+"""Section of `generate` -> what builds the method from it; `raft` and `best_of_n`, which need more, are built apart."""
 
 
 OpenSession = Callable[[TeacherConfig], Session]
 """Opens a session with a model that is no teacher of the recipe: a judge, a student."""
 
 
-def build_methods(config: GenerateConfig, open_session: OpenSession | None = None) -> list[Method]:
+def build_methods(
+    config: GenerateConfig, open_session: OpenSession | None = None, side_of: Callable[[str], str] | None = None
+) -> list[Method]:
     """Return the methods that the recipe asks for.
 
     Args:
         config: the section `generate`.
         open_session: needed for `best_of_n`, whose judge and student are asked in sessions of their own.
+        side_of: the side of the split on which a group stands: RAFT shows only documents of the same side together, since the
+            contamination check would drop what mixes them.
     """
     sections = {name: getattr(config, name) for name in METHODS}
     methods = [METHODS[name](section) for name, section in sections.items() if section is not None]
+    if config.raft is not None:
+        methods.append(Raft(config.raft, side_of=side_of))
     if config.best_of_n is not None:
         assert open_session is not None, "best_of_n needs a judge"
         student = config.best_of_n.student
