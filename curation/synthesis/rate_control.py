@@ -26,6 +26,8 @@ DOUBLING_SECONDS = 0.7
 CAREFUL_SECONDS = 5.0
 """Least time in which it doubles afterwards."""
 LARGEST_RATE = 1e5
+FEWEST_SENT = 20
+"""Requests from which on what got through says something about the limit."""
 NO_LIMIT = 1e12
 SMALLEST_RATE = 1 / 600
 LARGEST_IN_FLIGHT = 4096.0
@@ -140,8 +142,8 @@ class RateControl:
             if permit.started < self._last_cut:
                 return
             if permit.is_rate_bound:
-                seconds = min(now - self._last_growth, DOUBLING_SECONDS / 2)
-                self.rate.grow(2.0 ** (seconds / (CAREFUL_SECONDS if self.rate.is_found else DOUBLING_SECONDS)), self.share)
+                doubling = CAREFUL_SECONDS if self.rate.is_found else DOUBLING_SECONDS
+                self.rate.grow(2.0 ** min((now - self._last_growth) / doubling, 0.5), self.share)
             if permit.is_flight_bound or not self.flight.is_found:
                 self.flight.grow(1 + 0.5 / self.flight.value, self.share)
             self._last_growth = now
@@ -168,7 +170,7 @@ class RateControl:
         is_again = not any(sent > self._last_cut + now - permit.started for sent in self._sent)
         recent = self._recent_rate(now) / self.share
         if is_first:
-            self.rate.land(recent)
+            self.rate.land(recent if len(self._sent) >= FEWEST_SENT else self.rate.value / 2)
         elif permit.is_rate_bound or not permit.is_flight_bound:
             self.rate.shrink(float("inf") if permit.is_rate_bound else 1.1 * recent)
         if permit.is_flight_bound:

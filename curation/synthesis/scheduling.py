@@ -33,6 +33,8 @@ BACKOFFS_UNTIL_SHUT = 180
 """Refusals for going too fast end a request only if nothing else got through for so many times the first backoff (90 s): a
 limit by the minute shuts an endpoint for that long."""
 MOST_REFUSALS = 100
+SUSPECT_REFUSALS = 3
+"""Refusals after which a request is suspected itself (too large for the allowance), if others got through in between."""
 CHARACTERS_PER_TOKEN = 3.5
 NEVER = float("inf")
 
@@ -87,6 +89,9 @@ class _Job:
     request: ChatRequest
     num_failures: int = 0
     num_refusals: int = 0
+    num_lone_refusals: int = 0
+    """Refusals while others got through."""
+    last_refused: float = float("inf")
     num_timeouts: int = 0
     reservation: Any = None
 
@@ -121,6 +126,7 @@ class Scheduler:
         self._error: BaseException | None = None
         self._exhausted: BudgetExhaustedError | None = None
         self._is_stopped = False
+        self._is_turn_of_new = False
         seconds = float(getattr(teacher, "timeout_seconds", 0.0))
         self._patience = Patience(seconds=seconds, longest=float(getattr(teacher, "max_timeout_seconds", seconds)))
 
@@ -174,13 +180,16 @@ class Scheduler:
     def _next_job(self) -> _Job | None:
         """Return a request that may be sent now: one that failed before goes first."""
         num_sending = len(self._in_flight)
-        has_place = num_sending < self._plan.concurrency
-        if has_place and self._waiting and self._waiting[0][0] <= time.monotonic():
-            return self._waiting[0][2]
         may_begin = self._health.may_begin(
             num_sending=num_sending, num_waiting=len(self._waiting), concurrency=self._plan.concurrency
         )
-        return self._held if may_begin else None
+        has_place = num_sending < self._plan.concurrency
+        if not has_place or not self._waiting or self._waiting[0][0] > time.monotonic():
+            return self._held if may_begin else None
+        waiting = self._waiting[0][2]
+        # Requests that were told to go slower alternate with new ones: otherwise one that is always told so holds up all.
+        self._is_turn_of_new = waiting.num_refusals > 0 and not self._is_turn_of_new
+        return self._held if self._is_turn_of_new and may_begin and self._held is not None else waiting
 
     def _seconds_to_next(self) -> float:
         if not self._waiting or len(self._in_flight) >= self._plan.concurrency:
@@ -248,7 +257,7 @@ class Scheduler:
         except TeacherBusyError as error:
             retry_after = float(error.fields.get("retry_after") or 0.0)
             retry_after = retry_after if retry_after <= LONGEST_RETRY_AFTER_SECONDS else 0.0
-            if error.fields.get("status") == 429:
+            if error.fields.get("status") == 429 and not self._is_suspect(job):
                 self._control.limit(permit, retry_after=retry_after, headers=attempt.headers)
             else:
                 self._control.release(permit, retry_after=retry_after)
@@ -284,12 +293,20 @@ class Scheduler:
         if busy.fields.get("status") == 429:
             self._health.note_contact()
             job.num_refusals += 1
+            job.num_lone_refusals += self._health.last_success > job.last_refused
+            job.last_refused = time.monotonic()
+            if job.num_lone_refusals >= SUSPECT_REFUSALS + self._plan.max_attempts:
+                return True
             is_shut = time.monotonic() - self._health.last_success > BACKOFFS_UNTIL_SHUT * self._plan.backoff_seconds
             return (is_shut and job.num_refusals >= self._plan.max_attempts) or job.num_refusals >= MOST_REFUSALS
         self._health.note_failure(**contact)
         job.num_failures += 1
         job.num_timeouts += bool(busy.fields.get("is_timeout"))
         return job.num_failures >= self._plan.max_attempts
+
+    def _is_suspect(self, job: _Job) -> bool:
+        """Tell whether a refusal says more about the request than about the pace."""
+        return job.num_lone_refusals >= SUSPECT_REFUSALS
 
     def _fail(self, job: _Job, reason: str) -> None:
         self._release(job)

@@ -1,11 +1,15 @@
 """A chat endpoint that misbehaves as told: each request takes the next behaviour; the last one stays.
 
-with fault_server([too_many(retry_after="0.1"), chat('{"questions": []}')]) as server:
-    server.url, server.requests
+    with fault_server([refuse(429, "slow down", retry_after="0.1"), chat('{"questions": []}')]) as server:
+        server.url, server.requests
+
+In place of a list it takes a function from the body of a request to its behaviour. `FAULTS` are all behaviours that go wrong.
 """
 
 import contextlib
 import json
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,9 +38,10 @@ class FaultServer:
 
 
 @contextlib.contextmanager
-def fault_server(behaviours: Sequence[Behaviour]) -> Iterator[FaultServer]:
+def fault_server(behaviours: Sequence[Behaviour] | Callable[[dict[str, Any]], Behaviour]) -> Iterator[FaultServer]:
     """Serve on a free port of this machine."""
-    script = list(behaviours)
+    choose = behaviours if callable(behaviours) else None
+    script = [] if callable(behaviours) else list(behaviours)
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -46,7 +51,7 @@ def fault_server(behaviours: Sequence[Behaviour]) -> Iterator[FaultServer]:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             with lock:
                 seen.requests.append(Seen(body, self.headers.get("authorization", ""), time.monotonic()))
-                behave = script.pop(0) if len(script) > 1 else script[0]
+                behave = choose(body) if choose else script.pop(0) if len(script) > 1 else script[0]
             with contextlib.suppress(ConnectionError):
                 behave(self)
 
@@ -55,6 +60,7 @@ def fault_server(behaviours: Sequence[Behaviour]) -> Iterator[FaultServer]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 256
 
         def handle_error(self, *_: Any) -> None:
             """Stay silent."""
@@ -168,3 +174,91 @@ def drip(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b" ")
         handler.wfile.flush()
         time.sleep(0.05)
+
+
+def reset(handler: BaseHTTPRequestHandler) -> None:
+    """Reset the connection."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.close_connection = True
+    handler.connection.close()
+
+
+def raw(data: bytes) -> Behaviour:
+    """Send bytes as they are and hang up."""
+
+    def behave(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(data)
+        handler.close_connection = True
+
+    return behave
+
+
+def whole(**changes: Any) -> Behaviour:
+    """Answer with a completion some fields of which are replaced; None removes one."""
+    value = {name: item for name, item in {**completion("{}"), **changes}.items() if item is not None}
+    return answer(200, json.dumps(value).encode())
+
+
+FAULTS: dict[str, Behaviour] = {
+    "429 with retry-after": refuse(429, "slow down", retry_after="0.05"),
+    "429 without retry-after": refuse(429, "slow down"),
+    "429 with nonsense": refuse(429, "slow down", retry_after="soon"),
+    "503 with retry-after": refuse(503, "overloaded", retry_after="0.05"),
+    "500": refuse(500, "oops"),
+    "502 html": answer(502, b"<html>bad gateway</html>", content_type="text/html"),
+    "529": refuse(529, "overloaded"),
+    "408": refuse(408, "too slow"),
+    "timeout": hang,
+    "slow drip": drip,
+    "reset": reset,
+    "hung up": hang_up,
+    "cut short": cut_short,
+    "html page": answer(200, b"<html><body>Please log in</body></html>", content_type="text/html"),
+    "empty 200": answer(200, b""),
+    "blank 200": answer(200, b"  \n"),
+    "garbage bytes": answer(200, bytes(range(256)) * 8),
+    "garbage in gzip": answer(200, b"\x1f\x8b" + bytes(range(64)), content_encoding="gzip"),
+    "no http": raw(b"\x00\xff220 smtp ready\r\n\r\n"),
+    "bad status line": raw(b"HTTP/1.1 two hundred OK\r\n\r\n{}"),
+    "bad length": raw(b"HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\n{}"),
+    "bad chunks": raw(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}"),
+    "null": answer(200, b"null"),
+    "a list": answer(200, b"[1, 2]"),
+    "no choices": whole(choices=None),
+    "empty choices": whole(choices=[]),
+    "no message": whole(choices=[{}]),
+    "content is a number": answer(200, json.dumps(completion(12)).encode()),
+    "tool calls are a text": chat("{}", tool_calls="x"),
+    "not a number": answer(200, b'{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": NaN}}'),
+    "deep": answer(200, b"[" * 100_000),
+    "wrong schema": chat('{"name": "Tea"}'),
+    "no json": chat("I would call it Tea."),
+    "json cut": chat('{"title": "Te'),
+    "no text": chat(""),
+    "finish reason length": chat('{"title": "Te', finish_reason="length"),
+    "cut while reasoning": chat("<think>It may be", finish_reason="length"),
+    "finish reason content_filter": chat("", finish_reason="content_filter"),
+    "refusal": chat(None, refusal="I cannot"),
+    "too long": refuse(400, "This model's maximum context length is 10 tokens", code="context_length_exceeded"),
+    "413": refuse(413, "too much"),
+    "stream with an error": stream('data: {"error": {"message": "overloaded"}}\n\n'),
+    "stream of garbage": stream("data: {]\n\n"),
+    "stream cut": stream(stream_of(completion('{"title": "Tea"}')), 500),
+    "stream without an end": stream('data: {"choices": [{"index": 0, "delta": {"content": "{}"}}]}\n\ndata: [DONE]\n\n'),
+}
+"""Everything that is no usable reply, by name."""
+
+_TEA = {"role": "assistant", "content": '{"title": "Tea"}'}
+ODD_REPLIES: dict[str, Behaviour] = {
+    "duplicate choices": whole(choices=[{"index": 0, "finish_reason": "stop", "message": _TEA}] * 2),
+    "usage missing": whole(choices=[{"index": 0, "finish_reason": "stop", "message": _TEA}], usage=None),
+    "usage is nonsense": whole(choices=[{"index": 0, "finish_reason": "stop", "message": _TEA}], usage=["x"]),
+    "finish reason missing": whole(choices=[{"message": _TEA}]),
+    "reasoning in the text": chat('<think>Hm.</think>{"title": "Tea"}'),
+    "text in parts": chat([{"type": "text", "text": '{"title": '}, {"type": "text", "text": '"Tea"}'}]),
+    "a stream": stream(stream_of(completion('{"title": "Tea"}'))),
+    "a stream without usage": stream(
+        stream_of(completion('{"title": "Tea"}')).replace('"choices": [], "usage"', '"choices": [], "used"')
+    ),
+}
+"""Odd, but usable: all of them say the title Tea."""
