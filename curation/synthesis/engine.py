@@ -20,6 +20,7 @@ from curation.synthesis.endpoint_limits import control_of
 from curation.synthesis.ledger import RequestLedger
 from curation.synthesis.progress import PROGRESS_SECONDS, Progress, ProgressCounter
 from curation.synthesis.scheduling import BudgetGuard, Completion, Plan, Scheduler
+from curation.synthesis.shared_limits import SharedLimits
 from curation.synthesis.transport import event_loop
 
 __all__ = [
@@ -92,7 +93,7 @@ def complete_all(
     counter = ProgressCounter(num_total=len(done) + len(missing), num_cached=len(done), report=on_progress)
     if missing:
         plan = Plan(concurrency=concurrency, max_attempts=max_attempts, backoff_seconds=backoff_seconds)
-        done |= _run(missing, teacher, ledger, plan, budget, counter)
+        done |= _run(missing, teacher, ledger, plan, budget, counter, shared_limits_path)
     counter.show()
     return [done[name] for name in names]
 
@@ -119,13 +120,23 @@ def _run(
     plan: Plan,
     budget: BudgetGuard | None,
     counter: ProgressCounter,
+    shared_limits_path: Path | None,
 ) -> dict[str, Completion]:
     """Run a batch on the event loop and show its progress from here. Whatever goes wrong, what is under way is waited for."""
     schedulers: list[Scheduler] = []
 
     async def work() -> dict[str, Completion]:
-        schedulers.append(Scheduler(teacher, ledger, control_of(teacher), plan, budget=budget, count=counter.count))
-        return await schedulers[0].run(missing)
+        control = control_of(teacher)
+        schedulers.append(Scheduler(teacher, ledger, control, plan, budget=budget, count=counter.count))
+        if shared_limits_path is None:
+            return await schedulers[0].run(missing)
+        shared = SharedLimits(shared_limits_path, f"{teacher.endpoint} {teacher.model}")
+        keeping = asyncio.create_task(shared.keep(control))
+        try:
+            return await schedulers[0].run(missing)
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
 
     running = asyncio.run_coroutine_threadsafe(work(), event_loop())
     try:

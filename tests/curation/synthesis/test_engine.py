@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -437,3 +438,9 @@ def test_patience_grows_with_slow_replies_up_to_a_ceiling() -> None:
         patience.record(8.0)
     assert patience.limit(0) == pytest.approx(24.0)
     assert patience.limit(9) == 100.0
+
+
+def test_processes_share_an_endpoint_through_a_file(ledger: RequestLedger, tmp_path: Path) -> None:
+    run(range(5), AsyncEcho(), ledger, shared_limits_path=tmp_path / "limits.db")
+    assert (tmp_path / "limits.db").exists()
+    assert ledger.totals().num_calls == 5
