@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 KINDS = ("requests", "tokens")
-_UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "d": 86_400.0}
-_PART = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|us|µs|ns|d|h|m|s)")
+_UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "\u00b5s": 1e-6, "ns": 1e-9, "d": 86_400.0}
+_PART = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|us|\u00b5s|ns|d|h|m|s)")
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,12})?")
 BURST_SECONDS = 5.0
 """How much of a limit by the minute may be used at once, as seconds of it."""
