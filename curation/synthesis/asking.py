@@ -15,6 +15,7 @@ import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -137,6 +138,7 @@ class Session:
         on_progress: Callable[[Progress], None] | None = None,
         complete: Callable[..., list[Completion]] = complete_all,
         max_corrections: int = 1,
+        shared_limits_path: Path | None = None,
     ) -> None:
         assert teachers
         self.teachers = list(teachers)
@@ -149,6 +151,7 @@ class Session:
         self._on_progress = on_progress
         self._complete = complete
         self._max_corrections = max_corrections
+        self._limits = {} if shared_limits_path is None else {"shared_limits_path": shared_limits_path}
         self._gone: set[int] = set()
         """Teachers that cannot be reached any more."""
 
@@ -241,6 +244,7 @@ class Session:
             max_attempts=teacher.config.max_attempts,
             on_progress=self._on_progress,
             **({} if teacher.guard is None else {"budget": teacher.guard}),
+            **self._limits,
         )
         self.report += report_calls(completions)
         stopped = next((item.stopped_by for item in completions if item.stopped_by is not None), None)

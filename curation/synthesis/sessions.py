@@ -6,6 +6,7 @@ made = method.make(method.plan(inputs), session)
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.budget.guard import Budget
@@ -24,6 +25,7 @@ def opened_session(
     on_progress: Callable[[Progress], None] | None = None,
     budget: Budget | None = None,
     complete: Callable[..., list[Completion]] = complete_all,
+    shared_limits_path: Path | None = None,
 ) -> Iterator[Session]:
     """Open the teachers for the time of a block; their connections are closed afterwards.
 
@@ -34,6 +36,7 @@ def opened_session(
         on_progress: told how far each round is.
         budget: what may be spent; asking raises BudgetExhaustedError once that is used up.
         complete: what answers a round: `complete_all`, or that of a batch backend.
+        shared_limits_path: file through which processes share the limits of endpoints; None: they do not.
 
     Raises:
         ConfigError: the teachers do not fit together.
@@ -50,4 +53,6 @@ def opened_session(
             )
             for config in configs
         ]
-        yield Session(teachers, ledger, seed=seed, on_progress=on_progress, complete=complete)
+        yield Session(
+            teachers, ledger, seed=seed, on_progress=on_progress, complete=complete, shared_limits_path=shared_limits_path
+        )

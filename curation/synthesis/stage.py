@@ -8,6 +8,7 @@ import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from curation.curate.config import CurateConfig
 from curation.curate.split import split_of
@@ -71,10 +72,11 @@ class _Sessions:
         budget: Budget,
         settings: CandidateSettings,
         batches: BatchStore | None,
+        limits_path: Path,
         on_progress: Callable[[str], None],
     ) -> None:
         self._stack, self._ledger, self._budget, self._tell = stack, ledger, budget, on_progress
-        self._settings, self._batches = settings, batches
+        self._settings, self._batches, self._limits_path = settings, batches, limits_path
         self._opened: list[Session] = []
 
     def open(self, *teachers: TeacherConfig) -> Session:
@@ -86,6 +88,7 @@ class _Sessions:
             on_progress=lambda progress: self._tell(str(progress)),
             budget=self._budget,
             complete=self._completer(teachers),
+            shared_limits_path=self._limits_path,
         )
         session = self._stack.enter_context(opened)
         self._opened.append(session)
@@ -123,7 +126,7 @@ def make_candidates(home: Home, inputs: Inputs, settings: CandidateSettings, on_
         opened = opened_budget(home, settings.budget, recipe=settings.recipe, ledger=ledger)
         budget = stack.enter_context(opened)
         batches = stack.enter_context(contextlib.closing(open_batch_store(home))) if settings.batch is not None else None
-        sessions = _Sessions(stack, ledger, budget, settings, batches, on_progress)
+        sessions = _Sessions(stack, ledger, budget, settings, batches, home.path / "limits.db", on_progress)
         session = sessions.open(*settings.teachers)
         methods = build_methods(settings.generate, sessions.open, functools.partial(split_of, config=settings.curate))
         estimate = _estimate(methods, inputs, session, ledger, settings.budget.pilot)
