@@ -36,7 +36,7 @@ test: $(VENV)/dev
 
 test-all: $(VENV)/dev
 	@$(BIN)/python -m pytest --quiet -n 2 --dist loadfile
-	@$(BIN)/python -m pytest --quiet -m "slow or browser or postgres or realdata"
+	@$(BIN)/python -m pytest --quiet -n 2 --dist loadfile -m "slow or browser or postgres or realdata"
 
 lint: $(VENV)/dev
 	@$(BIN)/ruff check .

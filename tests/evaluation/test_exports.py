@@ -24,6 +24,7 @@ def model(build_model: Build) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_export_loads_and_says_the_same(model: Path, tmp_path: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer

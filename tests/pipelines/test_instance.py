@@ -108,6 +108,7 @@ def test_process_that_took_over_the_number_is_not_the_one(instance: dg.DagsterIn
     assert clear_dead_runs(instance) == 1
 
 
+@pytest.mark.slow
 def test_finished_runs_stay_as_they_are(instance: dg.DagsterInstance) -> None:
     run = start_run(instance, tags_of_a_dead_process(), dg.DagsterRunStatus.SUCCESS)
     assert clear_dead_runs(instance) == 0

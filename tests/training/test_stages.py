@@ -121,6 +121,7 @@ def test_a_finished_run_is_not_run_again(bench: Bench, tuned: Path) -> None:
     assert (tuned / "manifest.json").stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 def test_other_settings_are_another_run(bench: Bench) -> None:
     one = bench.run(bench.spec("sft", sft(max_steps=2), name="sft-other"))
     before = read_files(one)
@@ -135,6 +136,7 @@ def test_dpo_raises_the_margin(bench: Bench, tuned: Path) -> None:
     assert margins[-1] > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["sft", "preference"])
 def test_the_merged_model_is_the_model_with_its_adapter(bench: Bench, stage: str) -> None:
     lora = LoraConfig(rank=4, alpha=8.0)

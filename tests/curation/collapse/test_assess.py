@@ -175,6 +175,7 @@ def test_odd_texts_and_pairs_are_measured() -> None:
     assert [size.slice for size in report.slices] == ["pairs", "qa"]
 
 
+@pytest.mark.slow
 @settings(max_examples=3, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(rng: random.Random) -> None:

@@ -174,6 +174,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(ROWS, st.randoms(use_true_random=False))
 def test_nothing_vanishes_nothing_repeats_and_order_does_not_matter(rows: list, shuffle: random.Random) -> None:

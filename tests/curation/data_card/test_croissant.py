@@ -35,6 +35,7 @@ def test_the_validator_accepts_an_export(exported: Path) -> None:
     assert "warning" not in done.stderr.lower()
 
 
+@pytest.mark.slow
 def test_the_validator_refuses_a_broken_card(exported: Path) -> None:
     """So that the test above can fail."""
     file = exported / "croissant.json"
@@ -54,6 +55,7 @@ def load(folder: Path, name: str) -> list[dict[str, Any]]:
     return list(dataset.records(name))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_rows_load_through_the_card(exported: Path) -> None:
     plain, tool = load(exported, "examples-train")

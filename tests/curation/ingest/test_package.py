@@ -158,6 +158,7 @@ def test_the_fingerprint_follows_the_source_files(toolbox: Path) -> None:
     assert all(new.fingerprint != old.fingerprint for new, old in zip(list_shards(source), before, strict=True))
 
 
+@pytest.mark.slow
 def test_shards_cut_polars_without_overlap() -> None:
     source = _source("polars", shards=4, license="MIT")
     shards = [read_shard(source, shard.key) for shard in list_shards(source)]

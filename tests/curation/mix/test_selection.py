@@ -44,6 +44,7 @@ CONFIGS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(config=CONFIGS, number=st.integers(0, 40), chance=st.randoms(use_true_random=False))
 def test_nothing_vanishes_and_the_order_of_the_rows_does_not_matter(

@@ -44,6 +44,7 @@ class AsyncEcho(EchoTeacher):
         vars(self).update(fields)
 
 
+@pytest.mark.slow
 def test_a_model_that_can_be_awaited_needs_no_thread_each(ledger: RequestLedger) -> None:
     teacher = AsyncEcho()
     before = threading.active_count()
@@ -73,6 +74,7 @@ def test_an_outage_uses_up_the_attempts_of_few(ledger: RequestLedger) -> None:
     assert len({text for text in teacher.asked[:11]}) <= 10
 
 
+@pytest.mark.slow
 def test_being_told_to_go_slower_is_no_failed_attempt_while_others_get_through(ledger: RequestLedger) -> None:
     def act(text: str, attempt: int) -> None:
         if attempt == 1 and int(text) % 5 == 0:
@@ -81,6 +83,7 @@ def test_being_told_to_go_slower_is_no_failed_attempt_while_others_get_through(l
     assert texts_of(run(range(20), AsyncEcho(act), ledger, max_attempts=1)) == [str(number) for number in range(20)]
 
 
+@pytest.mark.slow
 def test_a_request_that_alone_is_refused_for_ever_fails_alone(ledger: RequestLedger) -> None:
     def act(text: str, _: int) -> None:
         if text == "3":

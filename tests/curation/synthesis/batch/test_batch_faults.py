@@ -18,6 +18,8 @@ from tests.curation.synthesis.batch.batch_server import BatchServer, error_line,
 from tests.curation.synthesis.batch.conftest import Clock
 from tests.curation.synthesis.fault_server import answer, hang_up, refuse
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600.0
 
 

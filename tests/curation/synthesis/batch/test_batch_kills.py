@@ -21,6 +21,8 @@ from tests.curation.synthesis.batch.batch_server import BatchServer
 from tests.curation.synthesis.batch.conftest import Clock
 from tests.curation.synthesis.fault_server import hang_up, refuse
 
+pytestmark = pytest.mark.slow
+
 
 class Killed(BaseException):
     """Stands for SIGKILL: nothing that would run afterwards has an effect."""
