@@ -53,7 +53,15 @@ bench: $(VENV)/dev
 	@$(BIN)/python -m benchmarks.near_duplicates --quick
 	@$(BIN)/python -m benchmarks.contamination --quick
 	@$(BIN)/python -m benchmarks.pii --quick
+	@$(BIN)/python -m benchmarks.teacher --quick --no-rivals
+	@$(BIN)/python -m benchmarks.faults --quick
+	@$(BIN)/python -m benchmarks.budget --quick
+	@$(BIN)/python -m benchmarks.ledger_kills --quick
+	@$(BIN)/python -m benchmarks.lineage --quick
+	@$(BIN)/python -m benchmarks.preferences --quick
 	@test -z "$$REALDATA_DIR" || $(BIN)/python -m benchmarks.curation_run --quick
+	@test -z "$$REALDATA_DIR" || $(BIN)/python -m benchmarks.raft --quick
+	@test -z "$$REALDATA_DIR" || $(BIN)/python -m benchmarks.judge
 
 # After a change of versions in pyproject.toml: resolve anew in a fresh environment and write both locks.
 lock:

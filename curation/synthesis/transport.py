@@ -5,8 +5,8 @@
     reply.status, reply.body
 
 A reply is read under a limit of bytes and of time. Nothing is sent twice and no redirect is followed, since either would send
-the key where nobody wants it. The openai SDK was measured on the same server and carries too few requests (see
-`benchmarks/teacher.py`); its request and reply shapes are kept.
+the key where nobody wants it. The openai SDK with its default transport carries too few requests at the same server
+(`benchmarks/teacher.py` measures it beside this one); its request and reply shapes are kept.
 """
 
 import asyncio
