@@ -147,16 +147,23 @@ print(Store(sys.argv[1]).write_table(Example, [row(number) for number in range(1
 
 @pytest.mark.slow
 def test_a_writer_killed_at_any_moment_leaves_nothing_half_written(tmp_path: Path) -> None:
-    """The moments are the calls of fsync: for the shard, the manifest, and the folder of each."""
-    for moment in range(1, 6):
+    """The moments are the calls of fsync: for the shard, the lineage index, the manifest, and the folder of each."""
+    has_manifest = []
+    for moment in range(1, 30):
         folder = tmp_path / str(moment)
         command = [sys.executable, "-c", KILLED, str(folder), str(moment)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == (0 if moment == 5 else -signal.SIGKILL), done.stderr
         manifests = list(folder.glob("tables/*.json"))
-        assert bool(manifests) == (moment >= 4)
+        has_manifest.append(bool(manifests))
         for manifest in manifests:
             assert len(list(Store(str(folder)).read_table(Example, manifest.stem))) == 10
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    assert len(has_manifest) >= 5, "a shard and a manifest, each with its folder, and the end"
+    assert has_manifest == sorted(has_manifest), "what was written once does not depend on what is written later"
+    assert not has_manifest[0]
+    assert has_manifest[-1]
 
 
 def test_folders_are_addressed_by_their_content(tmp_path: Path) -> None:

