@@ -46,7 +46,13 @@ def address(project: Project) -> Iterator[str]:
     command = [sys.executable, "-m", "pipelines.cli", "dev", "--port", str(port)]
     environment = {**project.environment(), "TUNEWRIGHT_RECIPES": str(project.folder)}
     process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_heed_interrupts,
     )
     try:
         _wait_for(process, port)
@@ -56,6 +62,11 @@ def address(project: Project) -> Iterator[str]:
         process.communicate(timeout=60)
     assert process.returncode == 0
     assert not _left_over(project), "one Ctrl-C has to stop all services"
+
+
+def _heed_interrupts() -> None:
+    """Undo what a shell does to jobs in the background: they, and what they start, ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture
