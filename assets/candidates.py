@@ -24,7 +24,7 @@ def build(recipe: Recipe) -> list[Any]:
         recipe,
         "candidates",
         group="generate",
-        kinds={"openai" if any(teacher.kind == "openai" for teacher in recipe.all_teachers) else "python", "parquet"},
+        kinds={"openai" if recipe.uses_model else "python", "parquet"},
         modules=MODULES,
         settings=[recipe.all_teachers, recipe.generate, recipe.judge, _curation_read_by(recipe)],
         deps=["documents", "demonstrations"],

@@ -27,19 +27,14 @@ ROWS = ("examples", "pairs", "tasks")
 DEPS = ("candidates", "curated_examples", "review_queue", "review_verdicts", "verified_examples", "source_manifest")
 
 
-def uses_model(recipe: Recipe) -> bool:
-    """Tell whether a language model writes rows, and not rules only."""
-    return any(teacher.kind != "extractive" for teacher in recipe.all_teachers)
-
-
 def build(recipe: Recipe) -> list[Any]:
     """Return the assets of this stage."""
-    return [_teacher_costs(recipe)] if uses_model(recipe) else []
+    return [_teacher_costs(recipe)] if recipe.uses_model else []
 
 
 def build_checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
     """Return the checks of this stage that stand on their own."""
-    return [_withdrawal_check(recipe)] if uses_model(recipe) else []
+    return [_withdrawal_check(recipe)] if recipe.uses_model else []
 
 
 def _teacher_costs(recipe: Recipe) -> dg.AssetsDefinition:

@@ -127,7 +127,7 @@ class Recipe:
         is_one = self.teacher == TeacherConfig() or not self.teachers
         check(is_one, "teachers", "replaces `teacher`: give one of the two", [teacher.label for teacher in self.teachers])
         check_teachers(self.all_teachers)
-        has_endpoint = self.batch is None or any(teacher.kind == "openai" for teacher in self.all_teachers)
+        has_endpoint = self.batch is None or self.uses_model
         check(has_endpoint, "batch", "has no effect without a teacher of kind 'openai'", "batch")
         self._check_stages()
 
@@ -174,6 +174,11 @@ class Recipe:
     def all_teachers(self) -> tuple[TeacherConfig, ...]:
         """The teachers of this recipe, in its order."""
         return self.teachers or (self.teacher,)
+
+    @property
+    def uses_model(self) -> bool:
+        """Whether a language model writes rows, and not rules only."""
+        return any(teacher.kind == "openai" for teacher in self.all_teachers)
 
     def candidate_settings(self) -> CandidateSettings:
         """Return the sections that generation reads."""

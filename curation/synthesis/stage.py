@@ -144,8 +144,10 @@ def make_candidates(home: Home, inputs: Inputs, settings: CandidateSettings, on_
 
 
 def _estimate(methods: list[Method], inputs: Inputs, session: Session, ledger: RequestLedger, num_pilot: int) -> str:
+    if not session.is_model or not num_pilot:
+        return ""
     work = [(method, wanted_units(method, inputs)) for method in methods]
-    if not session.is_model or not num_pilot or sum(len(units) for _, units in work) <= num_pilot:
+    if sum(len(units) for _, units in work) <= num_pilot:
         return ""
     estimate = run_pilot(work, session, ledger, num_pilot=num_pilot, seed=inputs.seed)
     return str(estimate) if estimate is not None else ""
