@@ -5,6 +5,9 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
+# Byte code on all cores, where pip would use one; a module for another version of Python than ours may fail, and is not needed.
+COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib pipelines assets curation training evaluation || true
 TORCH := torch==2.13.0
 PACKAGES := pipelines assets curation training evaluation
 
@@ -15,14 +18,16 @@ PACKAGES := pipelines assets curation training evaluation
 $(VENV)/runtime: requirements.lock pyproject.toml
 	@echo "installing into $(VENV) (about two minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --progress-bar off -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) $(TORCH)
+	@$(PIP) --no-deps --progress-bar off -r requirements.lock
+	@$(PIP) --no-deps --editable .
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/dev: requirements-dev.lock $(VENV)/runtime
 	@echo "installing what the tests need"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --progress-bar off -r requirements-dev.lock
+	@$(PIP) --no-deps --progress-bar off -r requirements-dev.lock
+	@$(COMPILE)
 	@touch $@
 
 demo: $(VENV)/runtime

@@ -1,6 +1,7 @@
 """One session of the command line: the Dagster instance opened, dead runs cleared, definitions of one recipe built."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from pipelines.demo import print_summary, summarise, write_summary
 from pipelines.instance import clear_dead_runs, prepare_dagster_home
 from pipelines.runner import run_checks, run_recipe
 from pipelines.staleness import Target, find_stale
+from training.launch import usable_cores
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,7 @@ def opened_session(recipe: Recipe, home: Home) -> Iterator[Session]:
 
 def run_in_session(recipe: Recipe, home: Home, console: Console, *, summary: bool) -> None:
     """Run a recipe, then write (and print) what came out. Raises TunewrightError."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(usable_cores()))  # this process only waits while a model trains
     with opened_session(recipe, home) as session:
         tally = run_recipe(recipe, session.definitions, home, session.instance, lambda text: console.print(text, markup=False))
     facts = summarise(recipe, home, tally)

@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from tests.postgres_server import find_binaries, temporary_postgres
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two tests run side by side, and their trainings with them
+
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=25, derandomize=True)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=60, derandomize=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

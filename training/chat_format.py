@@ -57,6 +57,7 @@ class ChatFormat:
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         self.special_texts = sorted(text for text in tokenizer.all_special_tokens if text)
+        self._special_ids = frozenset(tokenizer.all_special_ids)
 
     def encode(self, prompt: Sequence[Message], answer: str | Message, tools: str = "") -> Tokens:
         """Tokenise one conversation: a prompt and the assistant's answer, as text or as a message with tool calls.
@@ -86,10 +87,9 @@ class ChatFormat:
         return next((special for special in self.special_texts if any(special in text for text in texts)), None)
 
     def _close(self, answer: list[int]) -> list[int]:
-        special = set(self.tokenizer.all_special_ids)
-        while answer and answer[-1] not in special and not self.tokenizer.decode([answer[-1]]).strip():
+        while answer and answer[-1] not in self._special_ids and not self.tokenizer.decode([answer[-1]]).strip():
             answer.pop()  # a newline after the end of turn is layout of the template
-        if answer and answer[-1] in special:
+        if answer and answer[-1] in self._special_ids:
             return answer
         if self.tokenizer.eos_token_id is None:
             raise ChatFormatError(problem="it does not close an answer, and the tokenizer has no end token")

@@ -25,6 +25,11 @@ SPIN_COUNT = "10000"
 """Threads wait this many turns before they sleep: as fast as spinning on a quiet machine, and not slow on a busy one."""
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def build_command(spec_path: Path, processes: int = 1) -> list[str]:
     """Return the command line of a run; several processes go through `accelerate launch`."""
     module = ["-m", "training.run", str(spec_path)]

@@ -25,7 +25,7 @@ from training.base_model import build_small_llama, load_named_model, load_tokeni
 from training.chat_format import ChatFormat
 from training.checkpoints import remove_checkpoints
 from training.config import BaseModelConfig, DaptConfig, PreferenceConfig, SftConfig
-from training.launch import SILENT
+from training.launch import SILENT, usable_cores
 from training.learning import ADAPTER, learn
 from training.output import Trained, is_finished, write_output, write_timings
 from training.parent_watch import Stop
@@ -159,8 +159,8 @@ def _choose_threads() -> None:
     """Leave one core to the processes around us: threads that wait for one that got no core make a step ten times slower."""
     import torch
 
-    if "OMP_NUM_THREADS" not in os.environ and hasattr(os, "sched_getaffinity"):
-        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, usable_cores() - 1))
 
 
 def explain(spec: RunSpec, error: Exception) -> TunewrightError:
