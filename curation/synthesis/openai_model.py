@@ -27,7 +27,10 @@ from curation.synthesis.openai_reply import MalformedReplyError, Parsed, join_st
 from curation.synthesis.teacher_config import TeacherConfig
 from curation.synthesis.transport import MAX_REPLY_BYTES, HttpReply, HttpTransport, TransportError, event_loop
 
-__all__ = ["MAX_REPLY_BYTES", "MIN_SECRET_CHARS", "OpenAIChatModel", "is_loopback"]
+__all__ = ["MAX_REPLY_BYTES", "MIN_SECRET_CHARS", "OpenAIChatModel", "is_loopback", "is_raw"]
+
+RAW = "raw_prompt"
+"""Parameter of a request that is no chat: this text goes to `/completions`, and the model goes on writing behind it."""
 
 _TEMPORARY_STATUS = frozenset({408, 409, 425, 429})
 """Refusals that may pass; every other 4xx stops the batch."""
@@ -54,7 +57,6 @@ class OpenAIChatModel:
         self._needs_key = not is_loopback(config.endpoint)
         # A proxy from the environment must not be asked for an endpoint on this machine.
         self._transport = HttpTransport(uses_proxy=self._needs_key)
-        self._url = f"{config.endpoint}/chat/completions"
         self._has_schemas = config.structured_output in ("auto", "json_schema")
         """Whether the endpoint is still believed to accept `response_format`."""
         self._has_stream_usage = True
@@ -109,6 +111,8 @@ class OpenAIChatModel:
     def request_body(self, request: ChatRequest) -> dict[str, Any]:
         """Return the JSON body of a request, live or as a line of a batch."""
         parameters = dict(request.parameters)
+        if is_raw(request):
+            return {"model": self.model, "prompt": parameters.pop(RAW), **parameters}
         limit = parameters.pop("max_tokens", None)
         body = {"model": self.model, "messages": [as_turn(message) for message in request.messages], **parameters}
         if limit is not None:
@@ -147,8 +151,9 @@ class OpenAIChatModel:
         """Send once. Raises TeacherBusyError if there is no whole answer."""
         headers = {"content-type": "application/json", "authorization": f"Bearer {key or 'none'}", "user-agent": "tunewright"}
         data = json.dumps(body, allow_nan=False).encode()
+        url = f"{self.endpoint}/{'completions' if 'prompt' in body else 'chat/completions'}"
         try:
-            return await self._transport.post(self._url, data, headers, timeout_seconds=seconds)
+            return await self._transport.post(url, data, headers, timeout_seconds=seconds)
         except TransportError as error:
             reason = f"no answer within {told_seconds:g} s" if error.is_timeout else _redact(str(error), key)
             kind = {"has_contact": error.has_contact, "is_silent": error.is_silent, "is_timeout": error.is_timeout}
@@ -192,13 +197,19 @@ class OpenAIChatModel:
 
     def _classify(self, answer: HttpReply, explanation: str, request: ChatRequest) -> Exception:
         status = answer.status
-        reason = f"HTTP {status}: {explanation}"[:500]
+        hint = " (has it no /completions? `form: chat` needs none)" if status in (404, 405) and is_raw(request) else ""
+        reason = f"HTTP {status}{hint}: {explanation}"[:500]
         if status in (400, 413, 422) and (status == 413 or _ROW_PROBLEM.search(explanation)):
             return RequestRefusedError(endpoint=self.endpoint, reason=reason)
         is_temporary = status in _TEMPORARY_STATUS and "insufficient_quota" not in explanation
         if 300 <= status < 500 and not is_temporary:
             return TeacherRefusedError(endpoint=self.endpoint, request_id=request_id(self, request), reason=reason)
         return self._busy(reason, retry_after=_retry_after(answer.headers), status=status)
+
+
+def is_raw(request: ChatRequest) -> bool:
+    """Tell whether a request is a text to go on with, which no batch of chats can hold."""
+    return RAW in request.parameters
 
 
 def is_loopback(url: str) -> bool:

@@ -57,7 +57,7 @@ def read_completion(text: str) -> Parsed:
 
 def _read(value: Any) -> Parsed:
     choice = value["choices"][0]
-    message = choice["message"]
+    message = choice["message"] if "message" in choice else {"content": choice["text"]}  # of `/completions`
     content = _content_text(message.get("content"))
     usage = _dict(value.get("usage"))
     prompt_details, completion_details = (_dict(usage.get(f"{name}_tokens_details")) for name in ("prompt", "completion"))
@@ -178,7 +178,7 @@ def _join(chunks: list[dict[str, Any]]) -> dict[str, Any]:
         for choice in chunk["choices"]:
             if choice.get("index", 0) != 0:
                 continue
-            delta = choice.get("delta") or {}
+            delta = choice.get("delta") or {"content": choice.get("text")}  # of `/completions`
             for name, texts in parts.items():
                 texts.extend([delta[name]] if delta.get(name) else [])
             for call in delta.get("tool_calls") or []:

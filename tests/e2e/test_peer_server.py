@@ -115,7 +115,10 @@ def test_every_method_runs_against_transformers_serve(
     inputs = Inputs(documents=documents, examples=demonstrations)
     for name, section in sections(teacher).items():
         settings = CandidateSettings(
-            recipe="peer", teachers=(teacher,), generate=GenerateConfig(**{name: section}), budget=BudgetConfig(pilot=0)
+            recipe="peer",
+            teachers=(teacher,),
+            generate=GenerateConfig(**{name.partition(",")[0]: section}),
+            budget=BudgetConfig(pilot=0),
         )
         messages: list[str] = []
         made = make_candidates(home, inputs, settings, messages.append).generated
@@ -145,7 +148,8 @@ def sections(teacher: TeacherConfig) -> dict[str, Any]:
     names += ("evol_instruct", "reasoning", "verifiable")
     found |= {name: section() for name, section in zip(names, plain, strict=True)}
     assert set(found) == {*METHODS, "raft", "best_of_n"}
-    return found
+    raw = MagpieConfig(rows_per_topic=1, form="raw", pre_query_template="<|bos|><|user|>", stop=("<|end|>",))
+    return {**found, "magpie, raw": raw}
 
 
 def _rows(store: Any, item: Any, table: str, record: Any) -> list[Any]:

@@ -20,6 +20,7 @@ from curation.synthesis.batch.store import BatchStore
 from curation.synthesis.batch.submit import submit_batch
 from curation.synthesis.engine import Completion, complete_all
 from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.openai_model import is_raw
 from curation.synthesis.scheduling import BudgetGuard
 from curation.synthesis.teacher_config import TeacherConfig
 
@@ -27,7 +28,7 @@ POLL_SECONDS = 60.0
 
 
 class BatchBackend:
-    """Asks in batches first, then live. Teachers that it was not given, and those that are rules, are asked live."""
+    """Asks in batches first, then live. Teachers that it was not given, rules, and prompts that are no chats are asked live."""
 
     def __init__(
         self,
@@ -61,9 +62,10 @@ class BatchBackend:
         if config is None or teacher.provider != "openai":
             return complete_all(requests, teacher, ledger, budget=budget, **plan)
         held = _Held(budget, teacher)
+        chats = [request for request in requests if not is_raw(request)]
         try:
-            allowed = held.reserve_for(sort_requests(requests, teacher, ledger, self._store, self._config).unsent)
-            self._wait_for(requests, allowed, config, teacher, ledger)
+            allowed = held.reserve_for(sort_requests(chats, teacher, ledger, self._store, self._config).unsent)
+            self._wait_for(chats, allowed, config, teacher, ledger)
         finally:
             held.settle_by(ledger)
         return complete_all(requests, teacher, ledger, budget=budget, **plan)

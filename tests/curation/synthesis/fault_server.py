@@ -27,6 +27,7 @@ class Seen:
     body: dict[str, Any]
     authorization: str
     at: float
+    path: str = "/v1/chat/completions"
 
 
 @dataclass
@@ -50,7 +51,7 @@ def fault_server(behaviours: Sequence[Behaviour] | Callable[[dict[str, Any]], Be
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             with lock:
-                seen.requests.append(Seen(body, self.headers.get("authorization", ""), time.monotonic()))
+                seen.requests.append(Seen(body, self.headers.get("authorization", ""), time.monotonic(), self.path))
                 behave = choose(body) if choose else script.pop(0) if len(script) > 1 else script[0]
             with contextlib.suppress(ConnectionError):
                 behave(self)

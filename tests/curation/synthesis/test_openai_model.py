@@ -265,3 +265,43 @@ def test_threads_share_a_teacher() -> None:
 )
 def test_what_counts_as_this_machine(url: str, expected: bool) -> None:
     assert is_loopback(url) is expected
+
+
+RAW_REQUEST = ChatRequest(
+    messages=(Message(role="user", content="for the record"),),
+    parameters={"raw_prompt": "<|user|>", "stop": ["<|end|>"], "max_tokens": 9, "temperature": 1.0},
+)
+
+
+def complete_raw(url: str, **settings: Any) -> ChatReply:
+    teacher = OpenAIChatModel(TeacherConfig(kind="openai", model="m", base_url=url, **settings))
+    try:
+        return teacher.complete(RAW_REQUEST)
+    finally:
+        teacher.close()
+
+
+def test_a_raw_prompt_goes_to_completions() -> None:
+    body = {"choices": [{"index": 0, "text": "How do boats float?", "finish_reason": "stop"}], "usage": {"prompt_tokens": 3}}
+    with fault_server([answer(200, json.dumps(body).encode())]) as server:
+        reply = complete_raw(server.url)
+    assert (reply.text, reply.finish_reason, reply.prompt_tokens) == ("How do boats float?", "stop", 3)
+    (seen,) = server.requests
+    assert seen.path == "/v1/completions"
+    assert seen.body == {"model": "m", "prompt": "<|user|>", "stop": ["<|end|>"], "max_tokens": 9, "temperature": 1.0}
+
+
+def test_a_raw_prompt_is_streamed() -> None:
+    chunks = [
+        {"choices": [{"index": 0, "text": text, "finish_reason": end}]} for text, end in (("How ", None), ("so?", "stop"))
+    ]
+    lines = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    with fault_server([answer(200, lines.encode(), content_type="text/event-stream")]) as server:
+        reply = complete_raw(server.url, stream=True)
+    assert reply.text == "How so?"
+    assert server.requests[0].body["stream"] is True
+
+
+def test_an_endpoint_without_completions_says_what_to_do() -> None:
+    with fault_server([refuse(404, "no such page")]) as server, pytest.raises(TeacherRefusedError, match="form: chat"):
+        complete_raw(server.url)

@@ -28,7 +28,7 @@ from curation.synthesis.prompts.template import STRING, Template, object_schema,
 from curation.synthesis.teacher_config import TeacherConfig
 from tests.curation.synthesis.batch.batch_server import BatchServer, Call, batch_server, read_form
 from tests.curation.synthesis.batch.conftest import Clock, clock, store
-from tests.curation.synthesis.fault_server import chat, fault_server, hang_up, refuse
+from tests.curation.synthesis.fault_server import answer, chat, fault_server, hang_up, refuse
 
 __all__ = ["clock", "store"]  # fixtures
 DESCRIPTION = Path(__file__).parents[4] / "shared" / "openai-openapi.yaml.xz"
@@ -146,6 +146,20 @@ def test_live_requests(check_chat: Callable[[Any], None], name: str, config: str
     assert ("stream" in seen.body) == (config == "stream")
     has_format = REQUESTS[name].schema is not None and config != "none"
     assert ("response_format" in seen.body) == has_format
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_raw_prompt(description: Any, is_streamed: bool) -> None:
+    parameters = {"raw_prompt": "<|user|>", "stop": ["<|end|>"], "max_tokens": 9, "temperature": 1.0, "seed": 3}
+    with fault_server([answer(200, b'{"choices": [{"text": "x", "finish_reason": "stop"}]}')]) as server:
+        teacher = OpenAIChatModel(TeacherConfig(kind="openai", model="m", base_url=server.url, stream=is_streamed))
+        assert teacher.complete(ChatRequest(messages=TALK[1:2], parameters=parameters)).text == "x"
+        teacher.close()
+    (seen,) = server.requests
+    schemas = description["components"]["schemas"]
+    validator_of(description, "CreateCompletionRequest").validate(seen.body)
+    assert set(seen.body) <= set(properties_of(schemas, schemas["CreateCompletionRequest"]))
+    assert f"{seen.path.removeprefix('/v1')}" in description["paths"]
 
 
 def test_requests_in_another_form_after_a_refusal(check_chat: Callable[[Any], None]) -> None:

@@ -1,5 +1,6 @@
 """A session that asks in batches gets what it would get live, within its budget; the rest is asked live."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -92,6 +93,22 @@ def test_what_no_batch_answers_is_asked_live(
     assert [item.reply.text for item in done if item.reply][:4] == ["live", "live", "live", "answer to question 3"]
     assert live.requests == requests[:3]
     assert len(server.batches) == 2, "a batch is tried once more"
+
+
+def test_a_prompt_that_is_no_chat_is_asked_live(
+    requests: list[ChatRequest],
+    teacher: TeacherConfig,
+    ledger: RequestLedger,
+    store: BatchStore,
+    server: BatchServer,
+    clock: Clock,
+) -> None:
+    raw = dataclasses.replace(requests[0], parameters={"raw_prompt": "<|user|>"})
+    live = Live(teacher, ["a turn"])
+    asked = backend(teacher, store, clock, server)
+    done = asked.complete([raw, requests[1]], live, ledger, concurrency=1, max_attempts=1)
+    assert [item.reply.text for item in done if item.reply] == ["a turn", "answer to question 1"]
+    assert live.requests == [raw]
 
 
 def test_no_more_goes_into_a_batch_than_the_budget_allows(
