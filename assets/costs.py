@@ -21,7 +21,7 @@ from curation.review.queue import open_queue
 from curation.store import Snapshot, Store
 from curation.synthesis.budget.costs import attribute_costs, cost_per_row
 from curation.synthesis.budget.withdrawals import check_withdrawals
-from curation.synthesis.ledger import open_ledger
+from curation.synthesis.ledger.request_ledger import open_ledger
 
 ROWS = ("examples", "pairs", "tasks")
 DEPS = ("candidates", "curated_examples", "review_queue", "review_verdicts", "verified_examples", "source_manifest")

@@ -27,7 +27,7 @@ from curation.synthesis.batch import BatchConfig
 from curation.synthesis.budget.config import BudgetConfig
 from curation.synthesis.config import ON_DEMONSTRATIONS, ON_DOCUMENTS, ON_NOTHING, GenerateConfig
 from curation.synthesis.stage import CandidateSettings
-from curation.synthesis.teacher_config import TeacherConfig, check_teachers
+from curation.synthesis.teachers.config import TeacherConfig, check_teachers
 from curation.terms.config import TermsConfig
 from evaluation.config import EvaluationConfig, ReleaseConfig
 from training.config import Stage, TrainingConfig

@@ -32,12 +32,12 @@ from curation.synthesis.asking import Ask, Session, SessionTeacher
 from curation.synthesis.budget.config import BudgetConfig
 from curation.synthesis.budget.estimate import PILOT_GROWTH, CostEstimate, choose_pilot, estimate_cost
 from curation.synthesis.budget.guard import opened_budget
-from curation.synthesis.engine import complete_all
-from curation.synthesis.ledger import RequestLedger, open_ledger
+from curation.synthesis.engine.complete import complete_all
+from curation.synthesis.ledger.request_ledger import RequestLedger, open_ledger
 from curation.synthesis.methods.method import STAGE, Inputs, Made, Unit
 from curation.synthesis.prompts.template import Template, render
 from curation.synthesis.quota import Filled, Row, fill_quotas
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 CONCURRENCY = 32
 NUM_WORKLOADS = 20

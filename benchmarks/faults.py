@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.curation.synthesis.fault_matrix import make_cases, run_matrix
+from tests.curation.synthesis.engine.fault_matrix import make_cases, run_matrix
 
 
 def main() -> None:

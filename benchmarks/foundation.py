@@ -19,8 +19,8 @@ from curation.chat_model import ChatReply, ChatRequest, request_id
 from curation.home import Home
 from curation.records import Example, Message, Provenance, SourceSpan
 from curation.store import Store
-from curation.synthesis.extractive import ExtractiveTeacher
-from curation.synthesis.ledger import RequestLedger, open_ledger
+from curation.synthesis.ledger.request_ledger import RequestLedger, open_ledger
+from curation.synthesis.teachers.extractive import ExtractiveTeacher
 from curation.tables import from_arrow, to_arrow
 
 

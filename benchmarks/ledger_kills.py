@@ -35,10 +35,10 @@ from benchmarks.counting_server import CountingServer, counting_server
 from curation.chat_model import ChatRequest, request_id
 from curation.home import Home
 from curation.records import Message
-from curation.synthesis.engine import complete_all
-from curation.synthesis.ledger import open_ledger
-from curation.synthesis.openai_model import OpenAIChatModel
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.engine.complete import complete_all
+from curation.synthesis.ledger.request_ledger import open_ledger
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.openai_model import OpenAIChatModel
 
 CONCURRENCY = 16
 ROWS_PER_BLOCK = 1001

@@ -26,12 +26,12 @@ from curation.judging.config import JudgeConfig
 from curation.judging.length_control import length_correlation
 from curation.records import Example, Message, PreferencePair, Provenance, VerifiableTask
 from curation.synthesis.asking import Session, SessionTeacher
-from curation.synthesis.ledger import MIGRATIONS, RequestLedger
+from curation.synthesis.ledger.request_ledger import MIGRATIONS, RequestLedger
 from curation.synthesis.methods.method import Inputs, Made
 from curation.synthesis.preferences.best_of_n import BestOfN, BestOfNConfig
 from curation.synthesis.preferences.by_verifier import GradedSamples, Sample, pairs_by_verifier
 from curation.synthesis.preferences.lengths import balance_lengths
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 WORDS = ("tea", "leaf", "water", "cup", "steam", "green", "black", "mint", "root", "honey", "lemon", "field", "slow", "warm")
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")

@@ -42,12 +42,12 @@ from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.bm25 import Bm25Index
 from curation.synthesis.citations import read_cited_answer
 from curation.synthesis.distractors import DistractorPool, Passage, Wanted
-from curation.synthesis.extractive import ExtractiveTeacher
-from curation.synthesis.ledger import MIGRATIONS, RequestLedger
+from curation.synthesis.ledger.request_ledger import MIGRATIONS, RequestLedger
 from curation.synthesis.methods.method import Inputs
 from curation.synthesis.methods.raft import Raft, RaftConfig
 from curation.synthesis.raft_rows import RaftParts, build_raft_row, read_raft_row
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.extractive import ExtractiveTeacher
 
 LANGUAGES = ("en", "de", "es")
 TREES = ("polars_docs", "fastapi_docs", "httpx_docs", "dagster_university")

@@ -19,10 +19,10 @@ from benchmarks.teacher_server import teacher_server
 from curation.chat_model import ChatRequest
 from curation.database import Database
 from curation.records import Message
-from curation.synthesis.engine import complete_all, report_calls
-from curation.synthesis.ledger import MIGRATIONS, RequestLedger
-from curation.synthesis.openai_model import OpenAIChatModel
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.engine.complete import complete_all, report_calls
+from curation.synthesis.ledger.request_ledger import MIGRATIONS, RequestLedger
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.openai_model import OpenAIChatModel
 
 CAPS = ("bucket:100:10", "window:100", "sliding:100")
 

@@ -24,8 +24,8 @@ def export_calls(
     file: Annotated[Path, typer.Argument(help="File to write: .jsonl.zst, .jsonl.gz or .jsonl.")], recipe: OneRecipe = None
 ) -> None:
     """Write paid replies to a file, so that a team pays for each once. Replies that hold a key of this machine stay here."""
-    from curation.synthesis.ledger import open_ledger
-    from curation.synthesis.ledger_exchange import export_ledger
+    from curation.synthesis.ledger.exchange import export_ledger
+    from curation.synthesis.ledger.request_ledger import open_ledger
 
     with open_ledger(Home.from_environment()) as ledger:
         report = export_ledger(ledger, file, recipe=recipe)
@@ -44,8 +44,8 @@ def import_calls(
     ] = "",
 ) -> None:
     """Take over paid replies: each row is verified, and what is there already stays. Exit code 1 if rows were refused."""
-    from curation.synthesis.ledger import open_ledger
-    from curation.synthesis.ledger_exchange import import_ledger
+    from curation.synthesis.ledger.exchange import import_ledger
+    from curation.synthesis.ledger.request_ledger import open_ledger
 
     with open_ledger(Home.from_environment()) as ledger:
         report = import_ledger(ledger, file, recipe=recipe)
@@ -61,7 +61,7 @@ def import_calls(
 @ledger_app.command("totals")
 def print_totals(recipe: OneRecipe = None) -> None:
     """Print calls, tokens and money by recipe and run."""
-    from curation.synthesis.ledger import open_ledger
+    from curation.synthesis.ledger.request_ledger import open_ledger
 
     table = Table("recipe", "run")
     for name in ("calls", "prompt tokens", "reply tokens", "USD"):

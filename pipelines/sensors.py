@@ -20,7 +20,7 @@ from curation.errors import TunewrightError
 from curation.home import Home
 from curation.ids import content_hash
 from curation.synthesis.batch import open_batch_store, poll_batches
-from curation.synthesis.ledger import open_ledger
+from curation.synthesis.ledger.request_ledger import open_ledger
 from pipelines.staleness import Target, find_stale
 
 VERSION_TAG = "dagster/data_version"

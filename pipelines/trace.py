@@ -25,7 +25,7 @@ from curation.lineage.withdrawals import Withdrawal, find_withdrawal, standing_w
 from curation.records import Document, Example, PreferencePair, ReviewItem, UnpairedPreference, VerifiableTask, record_hash
 from curation.review.queue import open_queue
 from curation.store import Snapshot, Store
-from curation.synthesis.ledger import open_ledger
+from curation.synthesis.ledger.request_ledger import open_ledger
 from evaluation.records import EvalAnswer
 from evaluation.registry import open_release_ledger
 

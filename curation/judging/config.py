@@ -13,7 +13,7 @@ from dataclasses import field
 
 from curation.config import check, config
 from curation.ids import content_hash
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 

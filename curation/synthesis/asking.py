@@ -24,12 +24,12 @@ from curation.chat_model import ChatModel, ChatReply, ChatRequest
 from curation.errors import TeacherKeyMissingError, TeacherRefusedError, TeacherUnreachableError
 from curation.ids import canonical_json, stable_fraction
 from curation.records import Message, Provenance, Rejection
-from curation.synthesis.engine import BudgetGuard, CallReport, Completion, Progress, complete_all, report_calls
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.engine.complete import BudgetGuard, CallReport, Completion, Progress, complete_all, report_calls
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.parse import UnusableError, excerpt_of, find_json
 from curation.synthesis.prompts.template import Prompt
-from curation.synthesis.teacher_config import TeacherConfig
-from curation.synthesis.teachers import sampling_parameters
+from curation.synthesis.teachers.build import sampling_parameters
+from curation.synthesis.teachers.config import TeacherConfig
 
 _CORRECTION = """\
 That reply cannot be used: {problem}

@@ -24,7 +24,7 @@ from curation.records import (
 )
 from curation.synthesis.asking import Answer, Ask, Session
 from curation.synthesis.config import ON_NOTHING, GenerateConfig
-from curation.synthesis.engine import CallReport
+from curation.synthesis.engine.complete import CallReport
 from curation.synthesis.methods.method import STAGE, Inputs, Made, Method, Unit
 from curation.synthesis.pairs import PlannedPair, build_pair, plan_pairs, wrong_answer
 from curation.synthesis.parse import (

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.budget.guard import Budget
-from curation.synthesis.engine import Completion, Progress, complete_all
-from curation.synthesis.ledger import RequestLedger
-from curation.synthesis.teacher_config import TeacherConfig, check_teachers
-from curation.synthesis.teachers import opened_teacher
+from curation.synthesis.engine.complete import Completion, Progress, complete_all
+from curation.synthesis.ledger.request_ledger import RequestLedger
+from curation.synthesis.teachers.build import opened_teacher
+from curation.synthesis.teachers.config import TeacherConfig, check_teachers
 
 
 @contextlib.contextmanager

@@ -25,13 +25,13 @@ from curation.synthesis.budget.config import BudgetConfig
 from curation.synthesis.budget.guard import Budget, opened_budget
 from curation.synthesis.budget.pilot import name_prices, run_pilot
 from curation.synthesis.config import GenerateConfig
-from curation.synthesis.engine import CallReport, Completion, complete_all
+from curation.synthesis.engine.complete import CallReport, Completion, complete_all
 from curation.synthesis.generate import Accept, Generated, generate, wanted_units
-from curation.synthesis.ledger import RequestLedger, open_ledger
+from curation.synthesis.ledger.request_ledger import RequestLedger, open_ledger
 from curation.synthesis.methods.build import build_methods
 from curation.synthesis.methods.method import STAGE, Inputs, Method
 from curation.synthesis.sessions import opened_session
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 
 @dataclass(frozen=True, kw_only=True)

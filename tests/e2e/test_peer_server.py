@@ -35,7 +35,7 @@ from curation.synthesis.methods.verifiable import VerifiableConfig
 from curation.synthesis.preferences.best_of_n import BestOfNConfig
 from curation.synthesis.routes import RoutingConfig
 from curation.synthesis.stage import CandidateSettings, make_candidates
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 from tests.e2e.tiny_recipe import Project, make_project
 
 pytestmark = pytest.mark.slow

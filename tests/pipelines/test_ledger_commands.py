@@ -7,7 +7,7 @@ import pytest
 from curation.chat_model import ChatReply, ChatRequest, ReplayChatModel, request_id
 from curation.home import Home
 from curation.records import Message
-from curation.synthesis.ledger import open_ledger
+from curation.synthesis.ledger.request_ledger import open_ledger
 from pipelines import cli
 
 MODEL = ReplayChatModel([], provider="p", endpoint="e", model="m", revision="r")

@@ -10,7 +10,7 @@ import pytest
 
 from curation.store import Snapshot
 from curation.synthesis.batch import BatchConfig
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 from pipelines.sensors import build_sensors
 from tests.pipelines.conftest import Toy
 from tests.pipelines.dagster_noise import dagster_noise

@@ -18,11 +18,11 @@ from curation.synthesis.batch.poll import poll_batches
 from curation.synthesis.batch.standing import sort_requests
 from curation.synthesis.batch.store import BatchStore
 from curation.synthesis.batch.submit import submit_batch
-from curation.synthesis.engine import Completion, complete_all
-from curation.synthesis.ledger import RequestLedger
-from curation.synthesis.openai_model import is_raw
-from curation.synthesis.scheduling import BudgetGuard
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.engine.complete import Completion, complete_all
+from curation.synthesis.engine.scheduling import BudgetGuard
+from curation.synthesis.ledger.request_ledger import RequestLedger
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.openai_model import is_raw
 
 POLL_SECONDS = 60.0
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import IO, Any, Self
 
 from curation.errors import BatchRefusedError, TeacherBusyError, TeacherRefusedError
-from curation.synthesis.openai_model import MAX_REPLY_BYTES, MIN_SECRET_CHARS, OpenAIChatModel, is_loopback
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.openai_model import MAX_REPLY_BYTES, MIN_SECRET_CHARS, OpenAIChatModel, is_loopback
 
 ENDPOINT = "/v1/chat/completions"
 COMPLETION_WINDOW = "24h"

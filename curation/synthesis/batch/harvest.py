@@ -17,9 +17,9 @@ from curation.synthesis.batch.client import BatchClient, RemoteBatch
 from curation.synthesis.batch.output import BatchOutcome, read_line
 from curation.synthesis.batch.store import BatchJob, BatchStore
 from curation.synthesis.budget.prices import find_price
-from curation.synthesis.ledger import RequestLedger, as_call
-from curation.synthesis.openai_model import OpenAIChatModel
-from curation.synthesis.stored_request import read_request
+from curation.synthesis.ledger.request_ledger import RequestLedger, as_call
+from curation.synthesis.ledger.stored_request import read_request
+from curation.synthesis.teachers.openai_model import OpenAIChatModel
 
 LINES_PER_COMMIT = 250
 

@@ -11,7 +11,7 @@ from typing import Any
 from curation.chat_model import ChatReply
 from curation.errors import TeacherBusyError
 from curation.ids import canonical_json
-from curation.synthesis.openai_model import OpenAIChatModel
+from curation.synthesis.teachers.openai_model import OpenAIChatModel
 
 _MAY_PASS = frozenset({408, 409, 425, 429})
 

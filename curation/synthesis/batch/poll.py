@@ -16,8 +16,8 @@ from curation.synthesis.batch.client import BatchClient, RemoteBatch
 from curation.synthesis.batch.harvest import harvest_job
 from curation.synthesis.batch.sending import send_job
 from curation.synthesis.batch.store import BatchJob, BatchStore
-from curation.synthesis.ledger import RequestLedger
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.ledger.request_ledger import RequestLedger
+from curation.synthesis.teachers.config import TeacherConfig
 
 RELEASE_AFTER_SECONDS = 3600.0
 """A batch that is still not over so long after its deadline is waited for no longer. Replies that come later are stored."""

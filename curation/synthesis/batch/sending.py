@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from curation.errors import TeacherBusyError
 from curation.synthesis.batch.client import ENDPOINT, BatchClient
 from curation.synthesis.batch.store import IDS_PER_QUERY, BatchJob, BatchStore
-from curation.synthesis.openai_model import OpenAIChatModel
-from curation.synthesis.stored_request import read_request
+from curation.synthesis.ledger.stored_request import read_request
+from curation.synthesis.teachers.openai_model import OpenAIChatModel
 
 RECREATE_AFTER_SECONDS = 300.0
 """A batch that was to be created so long ago and is not listed does not exist."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from curation.chat_model import ChatModel, ChatRequest, request_id
 from curation.synthesis.batch.config import BatchConfig
 from curation.synthesis.batch.store import BatchStore
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 
 
 @dataclass(frozen=True, kw_only=True)

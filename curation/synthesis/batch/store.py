@@ -26,7 +26,7 @@ from curation.config import as_plain
 from curation.database import Database
 from curation.home import Home
 from curation.ids import canonical_json
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LEASE_SECONDS = 900.0

@@ -16,9 +16,9 @@ from curation.synthesis.batch.config import BatchConfig
 from curation.synthesis.batch.sending import format_line, send_job
 from curation.synthesis.batch.standing import sort_requests
 from curation.synthesis.batch.store import BatchJob, BatchStore
-from curation.synthesis.ledger import RequestLedger
-from curation.synthesis.openai_model import OpenAIChatModel
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.ledger.request_ledger import RequestLedger
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.openai_model import OpenAIChatModel
 
 
 @dataclass(kw_only=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 from curation.chat_model import ChatReply
 from curation.records import Example, PreferencePair, Rejection, VerifiableTask
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.unit_keys import find_unit
 
 Row = Example | PreferencePair | VerifiableTask

@@ -26,8 +26,8 @@ from curation.synthesis.budget.amounts import PICODOLLARS, Amount, amount_of
 from curation.synthesis.budget.bounds import TokenBound, count_bytes
 from curation.synthesis.budget.config import BudgetConfig
 from curation.synthesis.budget.prices import Price, find_price
-from curation.synthesis.ledger import RequestLedger
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.ledger.request_ledger import RequestLedger
+from curation.synthesis.teachers.config import TeacherConfig
 
 UNLIMITED = 2**62
 

@@ -14,7 +14,7 @@ from curation.synthesis.asking import Ask, Session
 from curation.synthesis.budget.bounds import count_message_bytes
 from curation.synthesis.budget.estimate import PILOT_GROWTH, CostEstimate, Planned, Spent, choose_pilot, estimate_cost
 from curation.synthesis.budget.prices import find_price
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Method, Unit
 from curation.synthesis.unit_keys import find_unit
 

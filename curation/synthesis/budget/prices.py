@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.chat_model import ChatReply
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 TABLE = Path(__file__).parent / "prices.yaml"
 RECIPE_VERSION = "recipe"

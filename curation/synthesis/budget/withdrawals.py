@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from curation.synthesis.budget.prices import find_entry, table_version
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 WARNING_DAYS = 90
 FAILURE_DAYS = 30

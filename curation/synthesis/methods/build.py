@@ -24,7 +24,7 @@ from curation.synthesis.methods.translation import Translation
 from curation.synthesis.methods.variation import Variation
 from curation.synthesis.methods.verifiable import Verifiable
 from curation.synthesis.preferences.best_of_n import BestOfN
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 METHODS: dict[str, Callable[[Any], Method]] = {
     "routing": Routing,

@@ -31,7 +31,7 @@ from curation.synthesis.methods.method import Inputs, Made, Unit
 from curation.synthesis.methods.translation_checks import check_translation, is_in_language, terms_in
 from curation.synthesis.parse import UnusableError
 from curation.synthesis.prompts.translation import render_translation
-from curation.synthesis.sentence_questions import usable_sentences
+from curation.synthesis.teachers.sentence_questions import usable_sentences
 
 Direction = Literal["forward", "backward"]
 FRAMES = (

@@ -27,7 +27,7 @@ from curation.synthesis.methods.method import Inputs, Made, Unit
 from curation.synthesis.parse import MAX_ANSWER_CHARS, UnusableError, check_text
 from curation.synthesis.preferences.choose_pair import Bounds, Scored, choose_pair
 from curation.synthesis.prompts.best_of_n import render_sample
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 METHOD = "best_of_n"
 

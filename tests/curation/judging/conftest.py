@@ -9,7 +9,7 @@ import pytest
 from curation.chat_model import ChatRequest
 from curation.database import Database
 from curation.synthesis.asking import Session, SessionTeacher
-from curation.synthesis.ledger import MIGRATIONS, RequestLedger
+from curation.synthesis.ledger.request_ledger import MIGRATIONS, RequestLedger
 from tests.curation.judging.ruled_judge import TEACHER, RuledJudge
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from curation.chat_model import ChatReply, ChatRequest
 from curation.judging.config import JudgeConfig
 from curation.records import Message
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 TEACHER = TeacherConfig(
     kind="openai",

@@ -6,7 +6,7 @@ import pytest
 
 from curation.errors import ConfigError
 from curation.judging.config import Criterion, JudgeConfig
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 from tests.curation.judging.ruled_judge import TEACHER, judge_config
 
 COLD = TeacherConfig(kind="openai", model="j", temperature=0.0)

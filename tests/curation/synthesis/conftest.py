@@ -7,7 +7,7 @@ import pytest
 
 from curation.database import Database
 from curation.records import Document, Section
-from curation.synthesis.ledger import MIGRATIONS, RequestLedger
+from curation.synthesis.ledger.request_ledger import MIGRATIONS, RequestLedger
 
 DOCSTRING = """\
 shop.Cart.text.shout(self, marks: int = 1) -> Cart

@@ -8,9 +8,9 @@ import pytest
 from curation.chat_model import ChatReply, ReplayChatModel
 from curation.errors import TeacherBusyError, TeacherRefusedError, TeacherUnreachableError
 from curation.synthesis.asking import Answer, Ask, Session, SessionTeacher
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.prompts.template import STRING, Template, object_schema, render
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 TITLE = Template(template_id="title-1", system="Name it.", text="Name {what}.", schema=object_schema({"title": STRING}))
 PLAIN = Template(template_id="plain-1", system="", text="Say {what}.", schema=None)

@@ -8,7 +8,7 @@ from curation.errors import ConfigError
 from curation.synthesis.config import GenerateConfig, PairsConfig
 from curation.synthesis.methods.grounded_qa import GroundedQaConfig
 from curation.synthesis.routes import RoutingConfig
-from curation.synthesis.teacher_config import TeacherConfig, check_teachers
+from curation.synthesis.teachers.config import TeacherConfig, check_teachers
 
 ROUTES = {"a": ("x.*",), "b": ("y.*",)}
 

@@ -18,19 +18,19 @@ from curation.ids import content_hash
 from curation.records import Document, Example, Message, PreferencePair, Provenance, record_hash
 from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.config import GenerateConfig, PairsConfig
-from curation.synthesis.engine import complete_all
-from curation.synthesis.extractive import ExtractiveTeacher
+from curation.synthesis.engine.complete import complete_all
 from curation.synthesis.generate import Generated, generate, wanted_units
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.build import build_methods
 from curation.synthesis.methods.grounded_qa import GroundedQaConfig
 from curation.synthesis.methods.method import Inputs
 from curation.synthesis.methods.tool_calls import ToolCallsConfig
-from curation.synthesis.openai_model import OpenAIChatModel
 from curation.synthesis.prompts import grounded as prompts
 from curation.synthesis.routes import RoutingConfig
-from curation.synthesis.teacher_config import TeacherConfig
-from curation.synthesis.teachers import build_teacher
+from curation.synthesis.teachers.build import build_teacher
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.extractive import ExtractiveTeacher
+from curation.synthesis.teachers.openai_model import OpenAIChatModel
 from curation.tables import from_arrow, to_arrow
 from tests.curation.synthesis.fault_server import answer, chat, fault_server, refuse
 

@@ -12,11 +12,11 @@ from curation.chat_model import ChatReply, ChatRequest
 from curation.ids import stable_bucket, stable_fraction
 from curation.records import Example, Message, Provenance, Rejection, reject
 from curation.synthesis.asking import Ask, Session, SessionTeacher
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import STAGE, Inputs, Made, Unit
 from curation.synthesis.prompts.template import Template, render
 from curation.synthesis.quota import SURPLUS_SHARE, Filled, fill_quotas, wilson_upper
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 PLAIN = Template(template_id="plain-1", system="", text="Say {what}.", schema=None)
 

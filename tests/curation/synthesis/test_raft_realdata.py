@@ -15,13 +15,13 @@ from curation.ingest.sources import list_shards, read_shard
 from curation.records import Provenance
 from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.distractors import DistractorPool, Passage, Wanted
-from curation.synthesis.extractive import ExtractiveTeacher
 from curation.synthesis.injection import find_instructions
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Inputs
 from curation.synthesis.methods.raft import Raft, RaftConfig
 from curation.synthesis.raft_rows import RaftParts, build_raft_row, read_raft_row
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.extractive import ExtractiveTeacher
 
 pytestmark = [
     pytest.mark.realdata,

@@ -9,10 +9,10 @@ from curation.home import Home
 from curation.synthesis.asking import Ask
 from curation.synthesis.budget.config import BudgetConfig
 from curation.synthesis.budget.guard import opened_budget
-from curation.synthesis.ledger import RequestLedger, open_ledger
+from curation.synthesis.ledger.request_ledger import RequestLedger, open_ledger
 from curation.synthesis.prompts.template import STRING, Template, object_schema, render
 from curation.synthesis.sessions import opened_session
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 from tests.curation.synthesis.fault_server import chat, fault_server, refuse
 
 TITLE = Template(template_id="title-1", system="Name it.", text="Name {what}.", schema=object_schema({"title": STRING}))

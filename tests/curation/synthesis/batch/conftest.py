@@ -10,8 +10,8 @@ from curation.chat_model import ChatRequest, request_id
 from curation.database import Database
 from curation.records import Message
 from curation.synthesis.batch.store import MIGRATIONS, BatchStore
-from curation.synthesis.openai_model import OpenAIChatModel
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.openai_model import OpenAIChatModel
 from tests.curation.synthesis.batch.batch_server import BatchServer, batch_server
 
 

@@ -8,10 +8,10 @@ from curation.chat_model import ChatReply, ChatRequest, ReplayChatModel
 from curation.errors import BudgetExhaustedError
 from curation.synthesis.asking import Ask, Session, SessionTeacher
 from curation.synthesis.batch import BatchBackend, BatchConfig, BatchStore, poll_batches, submit_batch
-from curation.synthesis.ledger import RequestLedger
-from curation.synthesis.openai_model import OpenAIChatModel
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.prompts.template import STRING, Template, object_schema, render
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.openai_model import OpenAIChatModel
 from tests.curation.synthesis.batch.batch_server import BatchServer
 from tests.curation.synthesis.batch.conftest import Clock
 from tests.curation.synthesis.fault_server import hang_up

@@ -9,10 +9,10 @@ import pytest
 from curation.chat_model import ChatReply, ChatRequest, ReplayChatModel
 from curation.errors import ConfigError
 from curation.synthesis.batch import BatchConfig, BatchStore, poll_batches, remaining, sort_requests, submit_batch
-from curation.synthesis.engine import complete_all, report_calls
-from curation.synthesis.ledger import RequestLedger
-from curation.synthesis.openai_model import OpenAIChatModel
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.engine.complete import complete_all, report_calls
+from curation.synthesis.ledger.request_ledger import RequestLedger
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.openai_model import OpenAIChatModel
 from tests.curation.synthesis.batch.batch_server import BatchServer, error_line
 from tests.curation.synthesis.batch.conftest import Clock
 from tests.curation.synthesis.fault_server import refuse

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from curation.chat_model import ChatRequest
 from curation.errors import TeacherKeyMissingError, TeacherRefusedError
 from curation.synthesis.batch import BatchConfig, BatchStore, poll_batches, remaining, sort_requests, submit_batch
-from curation.synthesis.ledger import RequestLedger
-from curation.synthesis.openai_model import OpenAIChatModel
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.ledger.request_ledger import RequestLedger
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.openai_model import OpenAIChatModel
 from tests.curation.synthesis.batch.batch_server import BatchServer, error_line, reply_line
 from tests.curation.synthesis.batch.conftest import Clock
 from tests.curation.synthesis.fault_server import answer, hang_up, refuse

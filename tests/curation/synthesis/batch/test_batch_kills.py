@@ -15,8 +15,8 @@ from curation.database import Database
 from curation.synthesis.batch import BatchStore, poll_batches, submit_batch
 from curation.synthesis.batch.client import BatchClient
 from curation.synthesis.batch.store import MIGRATIONS
-from curation.synthesis.ledger import RequestLedger
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.ledger.request_ledger import RequestLedger
+from curation.synthesis.teachers.config import TeacherConfig
 from tests.curation.synthesis.batch.batch_server import BatchServer
 from tests.curation.synthesis.batch.conftest import Clock
 from tests.curation.synthesis.fault_server import hang_up, refuse
@@ -213,8 +213,8 @@ from curation.database import Database
 from curation.records import Message
 from curation.synthesis.batch import BatchStore, poll_batches, submit_batch
 from curation.synthesis.batch import store as stores
-from curation.synthesis import ledger as ledgers
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.ledger import request_ledger as ledgers
+from curation.synthesis.teachers.config import TeacherConfig
 
 folder, url = Path(sys.argv[1]), sys.argv[2]
 store = BatchStore(Database.open(folder / "batch.db", concern="batch", migrations=stores.MIGRATIONS))

@@ -10,7 +10,7 @@ from curation.database import Database
 from curation.home import Home
 from curation.synthesis.batch import open_batch_store
 from curation.synthesis.batch.store import MIGRATIONS, BatchJob, BatchStore, RequestHistory
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 from tests.curation.synthesis.batch.conftest import Clock
 
 TEACHER = TeacherConfig(kind="openai", model="m", base_url="http://127.0.0.1:9/v1", parameters={"top_p": 0.9})

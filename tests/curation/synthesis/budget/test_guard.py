@@ -19,8 +19,8 @@ from curation.records import Message
 from curation.synthesis.budget.allotments import LEASE_SECONDS
 from curation.synthesis.budget.config import BudgetConfig
 from curation.synthesis.budget.guard import Budget, opened_budget
-from curation.synthesis.ledger import RequestLedger, open_ledger
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.ledger.request_ledger import RequestLedger, open_ledger
+from curation.synthesis.teachers.config import TeacherConfig
 
 PRICES: dict[str, Any] = {"price_input_usd_per_million": 1, "price_output_usd_per_million": 10}
 TEACHER = TeacherConfig(kind="openai", model="m", max_tokens=100, **PRICES)

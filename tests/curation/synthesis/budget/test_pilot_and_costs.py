@@ -14,10 +14,10 @@ from curation.records import Example, Message, Provenance, Rejection
 from curation.synthesis.asking import Ask, Session, SessionTeacher
 from curation.synthesis.budget.costs import attribute_costs, cost_per_row
 from curation.synthesis.budget.pilot import name_prices, plan_asks, read_spent, run_pilot
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import STAGE, Inputs, Made, Unit
 from curation.synthesis.prompts.template import Template, render
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 PLAIN = Template(template_id="plain-1", system="", text="Say {what}.", schema=None)
 PRICES: dict[str, Any] = {"price_input_usd_per_million": 1, "price_output_usd_per_million": 10}

@@ -9,7 +9,7 @@ import yaml
 
 from curation.chat_model import ChatReply
 from curation.synthesis.budget.prices import FREE, TABLE, Price, find_entry, find_price, table_version
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 
 def openai(model: str = "m", **settings: Any) -> TeacherConfig:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from curation.synthesis.budget.withdrawals import check_withdrawals
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 DAY = datetime.date(2027, 1, 14)
 

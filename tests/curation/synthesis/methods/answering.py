@@ -8,9 +8,9 @@ from typing import Any
 from curation.chat_model import ChatReply, ChatRequest
 from curation.records import Document, Example, Message, Provenance, Section
 from curation.synthesis.asking import Session, SessionTeacher
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Made, Unit
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 
 Answer = Callable[[ChatRequest], Any]
 CONFIG = TeacherConfig(kind="openai", model="m", base_url="http://127.0.0.1:9/v1", concurrency=2, max_attempts=1)

@@ -8,7 +8,7 @@ import pytest
 from curation.chat_model import ChatRequest
 from curation.records import record_hash
 from curation.synthesis.asking import Session, SessionTeacher
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.conversation import Conversation, ConversationConfig
 from curation.synthesis.methods.conversion import Conversion, ConversionConfig
 from curation.synthesis.methods.document_qa import DocumentQa, DocumentQaConfig

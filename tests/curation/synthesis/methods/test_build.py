@@ -12,13 +12,13 @@ from curation.curate.split import split_of
 from curation.records import Document
 from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.config import ON_DEMONSTRATIONS, ON_DOCUMENTS, ON_NOTHING, GenerateConfig
-from curation.synthesis.extractive import ExtractiveTeacher
 from curation.synthesis.generate import generate, units_without_rows
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.build import METHODS, build_methods
 from curation.synthesis.methods.method import Inputs, Unit
 from curation.synthesis.methods.raft import RaftConfig
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.extractive import ExtractiveTeacher
 
 
 def _section(name: str) -> object:

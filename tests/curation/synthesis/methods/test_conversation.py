@@ -7,11 +7,11 @@ import pytest
 from curation.errors import ConfigError
 from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.citations import read_cited_answer
-from curation.synthesis.extractive import ExtractiveTeacher
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.conversation import Conversation, ConversationConfig
 from curation.synthesis.methods.method import Inputs, Made
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.extractive import ExtractiveTeacher
 from tests.curation.synthesis.methods.answering import AnsweringModel, assert_accounted_for, document_of, session_of
 
 TEXT = "Black tea steeps for 4 minutes. Green tea steeps for 2 minutes.\n\nThe pot is warmed first, with hot water."

@@ -6,11 +6,11 @@ import pytest
 
 from curation.errors import ConfigError
 from curation.synthesis.asking import Session, SessionTeacher
-from curation.synthesis.extractive import ExtractiveTeacher
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.conversion import Conversion, ConversionConfig
 from curation.synthesis.methods.method import Inputs, Made
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.extractive import ExtractiveTeacher
 from tests.curation.synthesis.methods.answering import assert_accounted_for, document_of, session_of
 
 TICKET = """\

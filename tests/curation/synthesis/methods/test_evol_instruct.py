@@ -6,7 +6,7 @@ import pytest
 
 from curation.chat_model import ChatReply, ChatRequest
 from curation.errors import ConfigError
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.evol_instruct import EvolInstruct, EvolInstructConfig
 from curation.synthesis.methods.method import Inputs, Made
 from curation.synthesis.prompts.evol_instruct import render_evolution

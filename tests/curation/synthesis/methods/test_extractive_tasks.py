@@ -4,13 +4,13 @@ import json
 
 from curation.graders.registry import grade
 from curation.synthesis.asking import Session, SessionTeacher
-from curation.synthesis.extractive import ExtractiveTeacher
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Inputs
 from curation.synthesis.methods.tool_calls import ToolCalls, ToolCallsConfig
 from curation.synthesis.methods.tool_definitions import ToolSet
 from curation.synthesis.methods.verifiable import Verifiable, VerifiableConfig
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.extractive import ExtractiveTeacher
 from tests.curation.synthesis.methods.answering import assert_accounted_for, document_of
 
 TEXT = """\

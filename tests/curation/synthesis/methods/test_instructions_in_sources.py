@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from curation.chat_model import ChatRequest
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.evol_instruct import EvolInstruct, EvolInstructConfig
 from curation.synthesis.methods.magpie import Magpie, MagpieConfig
 from curation.synthesis.methods.method import Inputs, Method

@@ -11,8 +11,7 @@ from curation.chat_model import ChatRequest
 from curation.graders.registry import grade
 from curation.synthesis.asking import Session, SessionTeacher
 from curation.synthesis.character_f import chrf
-from curation.synthesis.extractive import ExtractiveTeacher
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Inputs
 from curation.synthesis.methods.reasoning import Reasoning, ReasoningConfig
 from curation.synthesis.methods.tool_calls import ToolCalls, ToolCallsConfig
@@ -21,7 +20,8 @@ from curation.synthesis.methods.translation_checks import check_translation
 from curation.synthesis.methods.verifiable import Verifiable, VerifiableConfig
 from curation.synthesis.novelty import NoveltyPool
 from curation.synthesis.parse import UnusableError
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.extractive import ExtractiveTeacher
 from tests.curation.synthesis.methods.answering import asked, demonstration, document_of, session_of
 
 pytestmark = [

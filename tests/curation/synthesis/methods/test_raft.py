@@ -10,13 +10,13 @@ from curation.curate.split import split_of
 from curation.errors import ConfigError
 from curation.records import Document
 from curation.synthesis.asking import Session, SessionTeacher
-from curation.synthesis.extractive import ExtractiveTeacher
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Inputs, Made
 from curation.synthesis.methods.raft import REFUSAL, Raft, RaftConfig
 from curation.synthesis.prompts.grounded import read_prompt
 from curation.synthesis.raft_rows import read_raft_row
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
+from curation.synthesis.teachers.extractive import ExtractiveTeacher
 from tests.curation.synthesis.methods.answering import AnsweringModel, assert_accounted_for, document_of, session_of
 
 GOODS = ("tea", "rice", "salt", "silk", "wool", "iron", "corn", "wax", "tin", "rope", "coal", "hemp")

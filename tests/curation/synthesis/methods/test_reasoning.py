@@ -11,7 +11,7 @@ from curation.errors import ConfigError
 from curation.graders.number import grade_number
 from curation.records import Message, Provenance, VerifiableTask
 from curation.synthesis.asking import Answer, Ask
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Inputs, Made, Unit
 from curation.synthesis.methods.reasoning import Reasoning, ReasoningConfig, split_reasoning
 from curation.synthesis.prompts.reasoning import render_reasoning

@@ -6,7 +6,7 @@ import pytest
 
 from curation.chat_model import ChatRequest
 from curation.errors import ConfigError
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Inputs, Made
 from curation.synthesis.methods.self_instruct import SelfInstruct, SelfInstructConfig
 from tests.curation.synthesis.methods.answering import AnsweringModel, asked, assert_accounted_for, demonstration, session_of

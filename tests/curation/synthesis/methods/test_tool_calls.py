@@ -8,13 +8,13 @@ import pytest
 from curation.chat_model import ChatReply, ChatRequest
 from curation.errors import ConfigError
 from curation.records import ToolCall
-from curation.synthesis.extractive_tool_calls import TOOL_CALL_TASKS
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Inputs, Made
 from curation.synthesis.methods.tool_calls import ToolCalls, ToolCallsConfig
 from curation.synthesis.methods.tool_definitions import ToolSet
 from curation.synthesis.parse import UnusableError
 from curation.synthesis.prompts.grounded import read_prompt
+from curation.synthesis.teachers.extractive_tool_calls import TOOL_CALL_TASKS
 from tests.curation.synthesis.methods.answering import AnsweringModel, asked, assert_accounted_for, session_of
 
 CITY = {"type": "string", "description": "Name of the city."}

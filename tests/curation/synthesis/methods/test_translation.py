@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from curation.chat_model import ChatRequest
 from curation.errors import ConfigError
 from curation.synthesis.character_f import chrf
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Inputs, Made
 from curation.synthesis.methods.translation import Translation, TranslationConfig
 from curation.synthesis.methods.translation_checks import numbers_in, terms_in

@@ -7,7 +7,7 @@ import pytest
 from curation.chat_model import ChatRequest
 from curation.errors import ConfigError
 from curation.records import Example, Message
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Inputs, Made
 from curation.synthesis.methods.variation import Variation, VariationConfig, read_variant
 from curation.synthesis.parse import UnusableError

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from curation.chat_model import ChatRequest
 from curation.errors import ConfigError
 from curation.graders.registry import grade
-from curation.synthesis.extractive_verifiable import VERIFIABLE_TASKS
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Inputs, Made
 from curation.synthesis.methods.task_templates import TaskTemplate, draw_tasks
 from curation.synthesis.methods.verifiable import Verifiable, VerifiableConfig, add_choices, passage_around
 from curation.synthesis.prompts.grounded import read_prompt
+from curation.synthesis.teachers.extractive_verifiable import VERIFIABLE_TASKS
 from tests.curation.synthesis.methods.answering import AnsweringModel, asked, assert_accounted_for, document_of, session_of
 
 TEXT = """\

@@ -10,11 +10,11 @@ from curation.errors import ConfigError
 from curation.judging.config import JudgeConfig
 from curation.records import Example
 from curation.synthesis.asking import Session, SessionTeacher
-from curation.synthesis.ledger import RequestLedger
+from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Inputs, Made
 from curation.synthesis.preferences.best_of_n import BestOfN, BestOfNConfig
 from curation.synthesis.prompts.best_of_n import render_sample
-from curation.synthesis.teacher_config import TeacherConfig
+from curation.synthesis.teachers.config import TeacherConfig
 from tests.curation.judging.ruled_judge import TEACHER, RuledJudge, blocks_of, judge_config
 from tests.curation.synthesis.methods.answering import AnsweringModel, assert_accounted_for, demonstration
 
