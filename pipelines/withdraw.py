@@ -23,7 +23,7 @@ from curation.config import as_plain
 from curation.errors import WithdrawalRefusedError
 from curation.home import Home
 from curation.lineage.models import list_models, training_roots
-from curation.lineage.search import TableIndex, find_descendants, has_lineage, open_table
+from curation.lineage.search import TableIndex, count_keys, find_descendants, has_lineage, open_table
 from curation.lineage.subject import Subject
 from curation.lineage.withdrawals import Withdrawal, open_withdrawals
 from curation.store import Store
@@ -60,6 +60,8 @@ class Reach:
     subject: Subject
     tables: tuple[ReachedRows, ...]
     models: tuple[ReachedModel, ...]
+    num_rows: int
+    """Rows and documents, each counted once however many tables hold it."""
 
     @property
     def keys(self) -> frozenset[str]:
@@ -94,7 +96,12 @@ def find_reach(home: Home, subject: Subject) -> Reach:
         for root, table in tables.items()
         if len(found[root])
     )
-    return Reach(subject=subject, tables=tuple(reached), models=tuple(_reached_models(home, models, roots_of, found)))
+    return Reach(
+        subject=subject,
+        tables=tuple(reached),
+        models=tuple(_reached_models(home, models, roots_of, found)),
+        num_rows=count_keys(list(tables.values()), list(found.values())),
+    )
 
 
 def _holders(store: Store) -> dict[str, list[str]]:
@@ -139,12 +146,12 @@ def withdraw(home: Home, subject: Subject, *, who: str, reason: str) -> tuple[Wi
         LedgerTamperedError, DatabaseError: if the ledger cannot be relied on or written; nothing is withdrawn then.
     """
     reach = find_reach(home, subject)
-    if not reach.keys:
+    if not reach.num_rows:
         raise WithdrawalRefusedError(problem=f"no document or row of this home belongs to the {subject.kind} '{subject.text}'")
     with open_withdrawals(home) as withdrawals:
         marked = sorted({model.model for model in reach.models})
         entry = withdrawals.append(
-            action="withdraw", subject=subject, who=who, reason=reason, num_rows=len(reach.keys), models=marked
+            action="withdraw", subject=subject, who=who, reason=reason, num_rows=reach.num_rows, models=marked
         )
     return entry, reach
 
@@ -167,7 +174,7 @@ def print_reach(reach: Reach, console: Console) -> None:
         live = f", LIVE in {model.live_in}: retrain it, or roll it back" if model.live_in else ""
         line = f"model      {model.asset} {model.model}: {model.num_rows:,} rows{live}"
         console.print(line, markup=False, soft_wrap=True)
-    console.print(f"{len(reach.keys):,} rows and documents, {len(reach.models)} models", markup=False)
+    console.print(f"{reach.num_rows:,} rows and documents, {len(reach.models)} models", markup=False)
 
 
 def withdraw_command(

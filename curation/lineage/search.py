@@ -159,20 +159,20 @@ class TableIndex:
             for subject in subjects:
                 found.append(start + np.flatnonzero(_flags(subject.mask(keys))))
                 found.append(start + _rows_of(lists, np.flatnonzero(_flags(subject.mask(documents)))))
-        return np.unique(np.concatenate(found))
+        return _distinct(np.concatenate(found))
 
-    def children(self, ids: pa.Array) -> Any:
-        """Return the sorted positions of the rows one of whose parents has one of these ids."""
+    def children(self, ids: Any) -> Any:
+        """Return the sorted positions of the rows one of whose parents has one of these ids (a sorted NumPy array)."""
         import numpy as np
-        import pyarrow.compute as pc
 
         found = [np.empty(0, np.int64)]
         for start, batch in self.parts:
             lists = batch.column("parents")
-            parents = lists.flatten()
-            if len(parents):
-                found.append(start + _rows_of(lists, np.flatnonzero(_flags(pc.is_in(parents, value_set=ids)))))
-        return np.unique(np.concatenate(found))
+            parents = _numbers(lists.flatten())
+            places = np.searchsorted(ids, parents)
+            is_hit = ids[np.minimum(places, len(ids) - 1)] == parents if len(ids) else np.zeros(len(parents), bool)
+            found.append(start + _rows_of(lists, np.flatnonzero(is_hit)))
+        return _distinct(np.concatenate(found))
 
 
 def open_table(store: Store, root: str) -> TableIndex:
@@ -197,13 +197,30 @@ def find_descendants(tables: Sequence[TableIndex], subjects: Sequence[Subject]) 
     found = [table.seeds(subjects) for table in tables]
     known = np.empty(0, np.uint64)
     while True:
-        ids = np.unique(np.concatenate([known, *(table.ids(rows) for table, rows in zip(tables, found, strict=True))]))
+        ids = _distinct(np.concatenate([known, *(table.ids(rows) for table, rows in zip(tables, found, strict=True))]))
         fresh = np.setdiff1d(ids, known, assume_unique=True)
         if not len(fresh):
             return found
-        wanted = pa.array(fresh)
-        found = [np.union1d(rows, table.children(wanted)) for table, rows in zip(tables, found, strict=True)]
+        found = [_distinct(np.concatenate([rows, table.children(fresh)])) for table, rows in zip(tables, found, strict=True)]
         known = ids
+
+
+def count_keys(tables: Sequence[TableIndex], found: Sequence[Any]) -> int:
+    """Return how many different keys stand at these positions of these tables."""
+    import numpy as np
+
+    ids = [table.ids(rows) for table, rows in zip(tables, found, strict=True)]
+    return len(_distinct(np.concatenate([np.empty(0, np.uint64), *ids])))
+
+
+def _distinct(numbers: Any) -> Any:
+    """Return the numbers sorted, each once; `numpy.unique` hashes, which takes ten times as long for a million."""
+    import numpy as np
+
+    ordered = np.sort(numbers)
+    is_first = np.ones(len(ordered), bool)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[is_first]
 
 
 def _numbers(column: pa.Array) -> Any:
