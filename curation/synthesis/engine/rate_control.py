@@ -75,6 +75,8 @@ class RateControl:
         self._known_tokens: KnownAllowance | None = None
         self._next_send = 0.0
         self._last_cut = self._last_growth = float("-inf")
+        self._last_success = self._first_refusal = float("-inf")
+        """When the latest request that was let through was sent, and the first that was refused after it."""
         self._is_rate_bound = self._is_flight_bound = False
         self._sent: deque[float] = deque()
         """When the latest requests were sent that were not refused."""
@@ -137,6 +139,7 @@ class RateControl:
             now = self._finish(permit, headers)
             if self._known_tokens is not None and tokens:
                 self._known_tokens.use(tokens - permit.tokens)
+            self._last_success = max(self._last_success, permit.started)
             if permit.is_probe:
                 self._resume(now)
             if permit.started < self._last_cut:
@@ -156,6 +159,8 @@ class RateControl:
             self._num_sent -= 1
             if self._sent and permit.started >= self._sent[0]:
                 self._sent.remove(permit.started)
+            if self._first_refusal < self._last_success:
+                self._first_refusal = permit.started
             if retry_after > 0:
                 self.blocked_until = max(self.blocked_until, now + retry_after)
             if permit.is_probe:
@@ -168,28 +173,39 @@ class RateControl:
         """Slow down; refusals of what was sent before this moment say nothing new."""
         is_first = not self.rate.is_found
         is_again = not any(sent > self._last_cut + now - permit.started for sent in self._sent)
+        is_shut = self._last_success <= self._last_cut
+        """Whether nothing was let through since the last cut: an allowance is used up, and the limit need not be lower."""
         recent = self._recent_rate(now) / self.share
         if is_first:
             self.rate.land(recent if len(self._sent) >= FEWEST_SENT else self.rate.value / 2)
         elif permit.is_rate_bound or not permit.is_flight_bound:
-            self.rate.shrink(float("inf") if permit.is_rate_bound else 1.1 * recent)
+            self.rate.shrink(float("inf") if permit.is_rate_bound else 1.1 * recent, is_deeper=not is_shut)
         if permit.is_flight_bound:
             self.flight.shrink((self.num_in_flight + 1) / self.share)
         self.flight.hold()
-        if is_first or is_again:
+        if is_first or is_again or is_shut:
             self._pause = max(FIRST_PAUSE_SECONDS, 2 * (now - permit.started))
             self._next_send = now + self._pause / 2
         self._last_cut = now
 
     def _resume(self, now: float) -> None:
-        """Go on after a pause, no faster than requests were let through in all since they began to flow."""
+        """Go on after a pause, about as fast as requests were let through before it.
+
+        Up to the first refusal that is too many where an allowance is counted by the clock, up to now it is too few.
+        """
         if self._regime_start is not None and now - self._regime_start > MEMORY_SECONDS / 2:
-            spans = [span for span in (MEMORY_SECONDS / 2, MEMORY_SECONDS) if self._sent[0] <= now - span]
-            lately = [sum(sent >= now - span for sent in self._sent) / span for span in spans]
+            lately = [
+                (self._num_sent_in(self._first_refusal - span, span) + self._num_sent_in(now - span, span)) / 2 / span
+                for span in (MEMORY_SECONDS / 2, MEMORY_SECONDS)
+                if self._sent[0] <= self._first_refusal - span
+            ]
             self.rate.settle(max(*lately, self._num_sent / (now - self._regime_start), SMALLEST_RATE) / self.share)
         self._pause = 0.0
         self._next_send = now
         self._num_sent, self._regime_start = 0, now
+
+    def _num_sent_in(self, start: float, seconds: float) -> int:
+        return sum(start <= sent < start + seconds for sent in self._sent)
 
     def _count_sent(self, now: float) -> None:
         self._regime_start = now if self._regime_start is None else self._regime_start

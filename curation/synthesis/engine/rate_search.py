@@ -45,9 +45,16 @@ class LimitSearch:
         distance = self._num_replies / REPLIES_PER_CYCLE - 1
         self.value = self._within(min(self._refused_at * (1 + self._cut * distance**3), self.value * factor))
 
-    def shrink(self, most: float = float("inf")) -> None:
-        """Go down after a refusal, the further the sooner it comes after the last one; `most` is what is known to be enough."""
+    def shrink(self, most: float = float("inf"), *, is_deeper: bool = True) -> None:
+        """Go down after a refusal, the further the sooner it comes after the last one (unless it says nothing new).
+
+        Args:
+            most: what is known to be enough.
+            is_deeper: whether a refusal soon after the last one says that the limit lies deeper.
+        """
         is_soon = self.is_found and self._num_replies < REPLIES_PER_CYCLE / 4
+        if is_soon and not is_deeper:
+            return
         self._cut = min(self._cut * 2, DEEPEST_CUT) if is_soon else FIRST_CUT
         self._start_curve(min(self.value, most))
 
