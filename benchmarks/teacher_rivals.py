@@ -97,10 +97,10 @@ class Rival(NamedTuple):
 
 SDK = ["openai[aiohttp]==3.54.0"]
 RIVALS = (
-    Rival("openai_semaphore", "openai", SDK, OPENAI, {"aiohttp": False}, 1500),
+    Rival("openai_semaphore", "openai", SDK, OPENAI, {"aiohttp": False}, 1000),
     Rival("openai_aiohttp_semaphore", "openai", SDK, OPENAI, {"aiohttp": True}, 5000),
     Rival("bespokelabs_curator", "bespokelabs_curator", ["bespokelabs-curator==0.1.31"], CURATOR, {}, 2000),
-    Rival("data_designer", "data_designer", ["data-designer==0.9.7"], DESIGNER, {}, 2000),
+    Rival("data_designer", "data_designer", ["data-designer==0.9.7"], DESIGNER, {}, 600),
 )
 
 
@@ -112,7 +112,7 @@ def run_rivals(cap: str, *, quick: bool) -> dict[str, dict[str, Any]]:
         if python is None:
             continue
         free = _measure(python, rival, "none", 500 if quick else rival.number)
-        capped = None if quick else _measure(python, rival, cap, 1500)
+        capped = None if quick else _measure(python, rival, cap, min(1500, rival.number))
         if free is not None:
             found[rival.name] = {"free": free, **({"capped": capped} if capped is not None else {})}
     return found

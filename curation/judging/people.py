@@ -14,9 +14,9 @@ from typing import Literal
 from curation.judging.agreement import cohen_kappa, gwet_ac1
 from curation.judging.bootstrap import Estimate
 from curation.judging.config import JudgeConfig
-from curation.judging.judgements import PairJudgement, ScoreJudgement
+from curation.judging.judgements import PairJudgement, ScoreJudgement, median_score
 from curation.judging.report import PairReport
-from curation.records import Decision, Verdict
+from curation.records import Decision, Example, JudgeVote, Verdict
 
 Label = Literal["good", "bad", "a", "b", "tie"]
 """What is compared: for an example whether its answer is good as it stands, for a pair which answer is better."""
@@ -89,6 +89,33 @@ def agree_with_people(labels: Mapping[str, Label | None], verdicts: Iterable[Ver
         num_items=len(set(items)),
         num_verdicts=len(items),
     )
+
+
+def agree_on_rows(
+    examples: Iterable[Example],
+    record_keys: Mapping[str, str],
+    verdicts: Iterable[Verdict],
+    config: JudgeConfig,
+    *,
+    seed: int = 0,
+) -> Agreement:
+    """Compare the votes that stand in rows with the verdicts of people on the same rows.
+
+    Args:
+        examples: rows, some of them with votes of this judge.
+        record_keys: review item key -> key of the row that it shows.
+        verdicts: as in `agree_with_people`.
+        config: which judge it is, and the score from which an answer counts as good.
+        seed: seed of the intervals.
+    """
+    said = {example.key: label_votes(example.provenance.votes, config) for example in examples}
+    return agree_with_people({item: said.get(key) for item, key in record_keys.items()}, verdicts, seed=seed)
+
+
+def label_votes(votes: Iterable[JudgeVote], config: JudgeConfig) -> Label | None:
+    """Return what the votes of this judge say about an answer; None if it gave none. Those of others do not count."""
+    mine = [vote for vote in votes if vote.judge in (config.teacher.model, f"{config.teacher.model}@{config.teacher.revision}")]
+    return ("good" if median_score(mine) >= config.approve_from else "bad") if mine else None
 
 
 def advice_allowed(agreement: Agreement | None, config: JudgeConfig, report: PairReport | None = None) -> Ruling:

@@ -3,9 +3,17 @@
 import pytest
 
 from curation.judging.judgements import PairJudgement, PairVote, ScoreJudgement
-from curation.judging.people import advice_allowed, agree_with_people, give_advice, label_pair, label_score
+from curation.judging.people import (
+    advice_allowed,
+    agree_on_rows,
+    agree_with_people,
+    give_advice,
+    label_pair,
+    label_score,
+    label_votes,
+)
 from curation.judging.report import report_pairs
-from curation.records import Decision, Verdict
+from curation.records import Decision, Example, JudgeVote, Message, Provenance, Verdict
 from tests.curation.judging.ruled_judge import judge_config
 
 
@@ -123,3 +131,35 @@ def test_labels_follow_the_judgement() -> None:
     assert label_score(ScoreJudgement(key="k", status="flagged"), config) is None
     assert label_pair(comparison("k", flips=True)) == "tie"
     assert label_pair(PairJudgement(key="k", status="failed")) is None
+
+
+def votes(*scores: float, judge: str = "m") -> tuple[JudgeVote, ...]:
+    return tuple(JudgeVote(judge=judge, score=score, reason="") for score in scores)
+
+
+def test_the_median_of_a_judges_own_votes_is_its_label() -> None:
+    config = judge_config()
+    name = config.teacher.model
+    assert label_votes(votes(5, 4, 1, judge=name), config) == "good"
+    assert label_votes((*votes(2, judge=name), *votes(5, 5, judge="somebody else")), config) == "bad"
+    assert label_votes(votes(5, judge="somebody else"), config) is None
+
+
+def test_rows_are_compared_with_the_verdicts_on_their_items() -> None:
+    config = judge_config()
+    rows = [
+        Example(
+            key=key,
+            task="qa",
+            messages=(Message(role="user", content="q"), Message(role="assistant", content="a")),
+            group=key,
+            provenance=Provenance(
+                origin="synthetic", method="m", license="MIT", votes=votes(score, judge=config.teacher.model) if score else ()
+            ),
+        )
+        for key, score in (("a", 5), ("b", 1), ("c", 5), ("d", 0))
+    ]
+    items = {f"item {key}": key for key in "abcd"}
+    said = [verdict("item a", "approve"), verdict("item b", "approve"), verdict("item d", "approve")]
+    found = agree_on_rows(rows, items, said, config)
+    assert (found.num_items, found.observed) == (2, 0.5), "c has no verdict, d no votes"
