@@ -23,12 +23,14 @@ from benchmarks.near_duplicate_corpus import KINDS, make_corpus
 from benchmarks.near_duplicate_rivals import run_rivals
 from curation.duplicates.near_duplicates import Candidate, Resolved, resolve
 from curation.duplicates.near_pairs import find_near_classes
+from curation.garbage import collector_paused
 
 THRESHOLD = 0.6
 COUNTRIES = "France Spain Italy Norway Sweden Poland Greece Egypt Kenya India China Japan Brazil Chile Peru Canada Mexico Cuba"
 COUNTRIES += " Iceland Ireland"
 
 
+@collector_paused()
 def find_removed(rows: list[str], *, guard: bool = True, threshold: float = THRESHOLD) -> Resolved:
     """Remove near duplicates as a curation run does: candidates, verification, guard, choice of the survivor."""
     label = ("all",)

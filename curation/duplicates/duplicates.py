@@ -20,6 +20,7 @@ from curation.duplicates.near_duplicates import Candidate, NearDuplicate, resolv
 from curation.duplicates.near_pairs import NearPairs, find_near_classes
 from curation.duplicates.order import in_order_of_preference
 from curation.duplicates.semantic import find_semantic_pairs
+from curation.garbage import collector_paused
 from curation.records import Rejection, reject, source_of
 
 STAGE = "curated_examples"
@@ -45,6 +46,7 @@ class Deduplicated(Generic[R]):
     counts_by_source_pair: dict[SourcePair, int]
 
 
+@collector_paused()
 def drop_duplicates(
     rows: Sequence[R],
     config: DuplicateConfig,

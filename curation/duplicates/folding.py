@@ -58,6 +58,11 @@ def _flatten(texts: Sequence[str]) -> tuple[Array, Array]:
     for start in range(0, len(texts), _CHUNK):
         chunk = [text.ljust(SHINGLE_CHARS) for text in texts[start : start + _CHUNK]]
         offsets[start + 1 : start + 1 + len(chunk)] = list(map(len, chunk))
-        chunks.append(np.frombuffer("".join(chunk).encode("utf-32-le", "surrogatepass"), dtype=np.uint32))
+        joined = "".join(chunk)
+        is_ascii = joined.isascii()  # then a quarter of the bytes is written first
+        data = joined.encode("ascii") if is_ascii else joined.encode("utf-32-le", "surrogatepass")
+        chunks.append(
+            np.frombuffer(data, dtype=np.uint8).astype(np.uint32) if is_ascii else np.frombuffer(data, dtype=np.uint32)
+        )
     np.cumsum(offsets, out=offsets)
     return np.concatenate(chunks) if chunks else np.zeros(0, dtype=np.uint32), offsets

@@ -17,6 +17,7 @@ from curation.duplicates.clusters import Clusters
 from curation.duplicates.config import Scope
 from curation.duplicates.near_pairs import NearClasses, NearPairs, find_near_classes
 from curation.duplicates.siblings import Marks, are_siblings, read_marks
+from curation.garbage import collector_paused
 
 SHORT_WORDS, SHORT_THRESHOLD = 15, 0.8
 """The guard asks texts with fewer words for this similarity: one word is much of a short text."""
@@ -49,6 +50,7 @@ class Resolved(NamedTuple):
     clusters: list[list[int]]
 
 
+@collector_paused()
 def find_near_duplicates(candidates: Sequence[Candidate], threshold: float, *, guard: bool = True) -> dict[int, NearDuplicate]:
     """Return for each dropped position the kept one that it nearly equals; empty if the threshold is 1."""
     if len(candidates) < 2 or threshold >= 1:
@@ -117,6 +119,7 @@ class _Register:
                 filed.kept = position
 
 
+@collector_paused()
 def resolve(
     candidates: Sequence[Candidate],
     classes: NearClasses,

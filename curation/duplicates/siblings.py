@@ -81,7 +81,10 @@ def _numbers(text: str, words: tuple[str, ...]) -> tuple[str, ...]:
         return ()
     found: list[str] = []
     for word in words:
-        found.extend([NUMBER_WORDS[word]] if word in NUMBER_WORDS else _DIGITS.findall(word))
+        if word in NUMBER_WORDS:
+            found.append(NUMBER_WORDS[word])
+        elif not word.isalpha():  # most are, and looking takes longer
+            found.extend(_DIGITS.findall(word))
     return tuple(found)
 
 
@@ -93,7 +96,7 @@ def _negations(text: str, words: tuple[str, ...]) -> tuple[str, ...]:
 def _identifiers(text: str, num_words: int) -> list[str]:
     """Return the words of identifiers; capitals say nothing where most words have some."""
     found: list[str] = []
-    capitalised = [word for word in text.split() if word != word.lower()]
+    capitalised = [word for word in text.split() if not word.islower() and word != word.lower()]
     if num_words < 4 or 2 * len(capitalised) <= num_words:
         found += _CAPITALISED.findall(" ".join(capitalised))
         found += _NAME.findall(text) if num_words < SHORT_WORDS else []

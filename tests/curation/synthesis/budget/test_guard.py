@@ -107,7 +107,10 @@ def test_other_recipes_do_not_count(home: Home, own_ledger: RequestLedger) -> No
     with open_ledger(home, recipe="other") as other:
         pay(other, 1, ChatReply(text="", prompt_tokens=10**6))
     with opened_budget(home, BudgetConfig(max_tokens=BOUND), recipe="r", ledger=own_ledger) as budget:
-        budget.guard(TEACHER).reserve(REQUEST)
+        guard = budget.guard(TEACHER)
+        assert guard.reserve(REQUEST) is not None, "all of it is left"
+        with pytest.raises(BudgetExhaustedError):
+            guard.reserve(REQUEST)
 
 
 def test_what_is_released_can_be_used_and_nothing_is_given_back_twice(home: Home, own_ledger: RequestLedger) -> None:
