@@ -19,3 +19,9 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def relax_collector() -> None:
+    """Leave what was made so far (modules, mostly) alone for ever, and look at what is made from now on less often."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)

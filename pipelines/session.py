@@ -10,6 +10,7 @@ from rich.console import Console
 
 from assets.ingest import list_source_shards
 from assets.recipe import Recipe
+from curation.garbage import relax_collector
 from curation.home import Home
 from pipelines.compose import build_definitions
 from pipelines.console import quiet_warnings
@@ -42,6 +43,7 @@ def run_in_session(recipe: Recipe, home: Home, console: Console, *, summary: boo
     """Run a recipe, then write (and print) what came out. Raises TunewrightError."""
     os.environ.setdefault("OMP_NUM_THREADS", str(usable_cores()))  # this process only waits while a model trains
     with opened_session(recipe, home) as session:
+        relax_collector()
         tally = run_recipe(recipe, session.definitions, home, session.instance, lambda text: console.print(text, markup=False))
     facts = summarise(recipe, home, tally)
     write_summary(home, facts)

@@ -58,6 +58,7 @@ class ChatFormat:
         self.tokenizer = tokenizer
         self.special_texts = sorted(text for text in tokenizer.all_special_tokens if text)
         self._special_ids = frozenset(tokenizer.all_special_ids)
+        self._last_prompt: tuple[tuple[tuple[Message, ...], str], tuple[str, list[int]]] | None = None
 
     def encode(self, prompt: Sequence[Message], answer: str | Message, tools: str = "") -> Tokens:
         """Tokenise one conversation: a prompt and the assistant's answer, as text or as a message with tool calls.
@@ -67,14 +68,21 @@ class ChatFormat:
                 the beginning-of-sequence token, or does not close the answer.
         """
         last = answer if isinstance(answer, Message) else Message(role="assistant", content=answer)
-        asked = self._render([*prompt], tools, add_generation_prompt=True)
+        asked, asked_ids = self._encode_prompt(tuple(prompt), tools)
         whole = self._render([*prompt, last], tools, add_generation_prompt=False)
         if not whole.startswith(asked):
             raise ChatFormatError(problem="it does not render a prompt as the beginning of the conversation")
-        tokens = Tokens(prompt=self._tokenise(asked), answer=self._close(self._tokenise(whole[len(asked) :])))
+        tokens = Tokens(prompt=[*asked_ids], answer=self._close(self._tokenise(whole[len(asked) :])))
         if tokens.ids.count(self.tokenizer.bos_token_id) > 1 and self.tokenizer.bos_token_id != self.tokenizer.eos_token_id:
             raise ChatFormatError(problem="it writes the beginning-of-sequence token more than once")
         return tokens
+
+    def _encode_prompt(self, prompt: tuple[Message, ...], tools: str) -> tuple[str, list[int]]:
+        """Render and tokenise a prompt; the answers of a pair share one."""
+        if self._last_prompt is None or self._last_prompt[0] != (prompt, tools):
+            asked = self._render([*prompt], tools, add_generation_prompt=True)
+            self._last_prompt = ((prompt, tools), (asked, self._tokenise(asked)))
+        return self._last_prompt[1]
 
     def encode_text(self, text: str) -> list[int]:
         """Tokenise a document between the tokens that keep it apart from its neighbours."""

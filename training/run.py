@@ -19,6 +19,7 @@ from typing import Any
 
 from curation.errors import EmptyDatasetError, StoreFullError, TrainingFailedError, TunewrightError
 from curation.files import write_atomically
+from curation.garbage import relax_collector
 from curation.records import Document, Example, PreferencePair, Rejection
 from curation.store import Store
 from training.base_model import build_small_llama, load_named_model, load_tokenizer
@@ -46,6 +47,7 @@ SOURCE_OF: dict[str, tuple[type, str]] = {
 
 def main(arguments: list[str]) -> int:
     """Run the stage of a spec file and return the exit code."""
+    relax_collector()
     stop = Stop()
     stop.install()
     os.environ.update({name: value for name, value in SILENT.items() if name not in os.environ})
