@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from assets import costs, judge
+from assets import costs, judge, lineage
 from assets.curated import ROW_CLASSES, STAGES_THAT_REJECT, shard_snapshots
 from assets.funnel import NUM_SHARDED
 from assets.recipe import Recipe
@@ -33,7 +33,13 @@ TABLE_OF_RECORD: dict[type, str] = {Document: "documents", **{cls: name for name
 def build(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
     """Return the checks of a recipe."""
     suites = [_suite_checks(recipe, name, recipe.quality.suite(name)) for name in checked_tables(recipe)]
-    return [*suites, _held_out_check(recipe), *costs.build_checks(recipe), *judge.build_checks(recipe)]
+    return [
+        *suites,
+        _held_out_check(recipe),
+        *costs.build_checks(recipe),
+        *judge.build_checks(recipe),
+        *lineage.build_checks(recipe),
+    ]
 
 
 def checked_tables(recipe: Recipe) -> tuple[TableName, ...]:

@@ -26,12 +26,13 @@ TEACHER = """
 teacher: {kind: openai, model: m, base_url: "URL", price_input_usd_per_million: 10000, price_output_usd_per_million: 0}
 terms: {action: warn}
 budget: {pilot: 0}
+review: {policy: all, accept: automatic, automatic: [length]}
 """
 
 
 def reply(body: dict[str, Any]) -> Behaviour:
     """Answer about a document with a question of its own, or with what is no question at all."""
-    asked = body["messages"][-1]["content"]
+    asked = " ".join(turn["content"] for turn in body["messages"])
     number = next(number for number in ("seven", "eight", "nine") if number in asked)
     if number == "nine":
         return chat("I would rather not.")
@@ -68,9 +69,8 @@ def test_costs_of_a_recipe_with_a_model(recipe: Recipe, home: Home) -> None:
         run(recipe, home, instance, REST)
         before = home.store().snapshot(recipe.asset("teacher_costs")).values
         with open_queue(home, recipe.name) as queue:
-            entry = queue.next_item()
-            assert entry is not None
-            queue.submit(entry.item.key, "approve", "Ada", token=secrets.token_hex(16), expected=entry.seen)
+            key = min(queue.current_verdicts("automatic"))
+            queue.submit(key, "approve", "Ada", token=secrets.token_hex(16), expected=0)
         result = run(recipe, home, instance, REST)
     after = home.store().snapshot(recipe.asset("teacher_costs")).values
     assert before["cost_usd"] == pytest.approx(sum(float(line["cost_usd"]) for line in before["by_outcome"]))
@@ -79,7 +79,7 @@ def test_costs_of_a_recipe_with_a_model(recipe: Recipe, home: Home) -> None:
     assert ("grounded_qa", "approved") in lines
     assert ("grounded_qa", "rejected") in lines, "what is no JSON was paid for as well"
     assert "approved" not in {line["outcome"] for line in before["by_outcome"]}
-    (total,) = [line for line in after["per_row"] if line["method"] in ("", "all", "total")]
+    (total,) = [line for line in after["per_row"] if line["method"] == "all"]
     assert float(total["usd_per_approved"]) == pytest.approx(after["cost_usd"])
     (event,) = result.asset_materializations_for_node("toy__teacher_costs")
-    assert "grounded_qa" in event.metadata["by_outcome"].value
+    assert "| rejected |" in event.metadata["by_outcome"].value
