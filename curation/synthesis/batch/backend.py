@@ -15,10 +15,11 @@ from curation.chat_model import ChatModel, ChatRequest, request_id
 from curation.errors import BudgetExhaustedError
 from curation.synthesis.batch.config import BatchConfig
 from curation.synthesis.batch.poll import poll_batches
-from curation.synthesis.batch.standing import sort_requests
+from curation.synthesis.batch.standing import Standing, sort_requests
 from curation.synthesis.batch.store import BatchStore
 from curation.synthesis.batch.submit import submit_batch
 from curation.synthesis.engine.complete import Completion, complete_all
+from curation.synthesis.engine.progress import Progress
 from curation.synthesis.engine.scheduling import BudgetGuard
 from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.teachers.config import TeacherConfig
@@ -65,7 +66,7 @@ class BatchBackend:
         chats = [request for request in requests if not is_raw(request)]
         try:
             allowed = held.reserve_for(sort_requests(chats, teacher, ledger, self._store, self._config).unsent)
-            self._wait_for(chats, allowed, config, teacher, ledger)
+            self._wait_for(chats, allowed, config, teacher, ledger, plan.get("on_progress"))
         finally:
             held.settle_by(ledger)
         return complete_all(requests, teacher, ledger, budget=budget, **plan)
@@ -77,16 +78,34 @@ class BatchBackend:
         config: TeacherConfig,
         teacher: ChatModel,
         ledger: RequestLedger,
+        report: Callable[[Progress], None] | None,
     ) -> None:
         """Submit what is allowed, and look after the batches until none of the requests waits in one."""
+        started, before = time.monotonic(), None
         while True:
             submit_batch(allowed, config, ledger, self._store, self._config, **self._payer)
             poll_batches(self._store, ledger)
             may_be_sent = sort_requests(allowed, teacher, ledger, self._store, self._config).unsent
-            waiting = sort_requests(requests, teacher, ledger, self._store, self._config).waiting
-            if not waiting and not may_be_sent:
+            standing = sort_requests(requests, teacher, ledger, self._store, self._config)
+            if not standing.waiting and not may_be_sent:
                 return
+            before = len(standing.stored) if before is None else before
+            if report is not None:
+                report(_progress(standing, before, time.monotonic() - started))
             self._sleep(self._poll_seconds)
+
+
+def _progress(standing: Standing, num_before: int, seconds: float) -> Progress:
+    num_stored = len(standing.stored)
+    return Progress(
+        num_done=num_stored,
+        num_total=sum(map(len, (standing.stored, standing.waiting, standing.unsent, standing.live))),
+        num_cached=num_before,
+        num_failed=0,
+        calls_per_second=(num_stored - num_before) / max(seconds, 1e-9),
+        cost_usd=0.0,
+        num_in_batches=len(standing.waiting),
+    )
 
 
 class _Held:

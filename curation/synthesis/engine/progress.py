@@ -30,6 +30,8 @@ class Progress:
     tokens_per_second: float = 0.0
     seconds_left: float | None = None
     """Time until the rest is done at the pace of late; None while there is none."""
+    num_in_batches: int = 0
+    """Requests that wait in batches of the endpoint."""
 
     def __str__(self) -> str:
         tokens = self.prompt_tokens + self.completion_tokens
@@ -38,6 +40,7 @@ class Progress:
             f"{self.num_cached} from the ledger",
             f"{self.calls_per_second:.1f} calls/s",
         ]
+        parts += [f"{self.num_in_batches:,} wait in batches"] if self.num_in_batches else []
         parts += [f"{tokens:,} tokens"] if tokens else []
         parts += [f"{format_seconds(self.seconds_left)} left"] if self.seconds_left else []
         parts += [f"{self.num_failed} failed"] if self.num_failed else []

@@ -68,9 +68,11 @@ def test_replies_come_from_a_batch_at_its_price(
     server: BatchServer,
     clock: Clock,
 ) -> None:
-    purse = Purse(100)
+    purse, lines = Purse(100), list[str]()
     asked = backend(teacher, store, clock, server)
-    done = asked.complete(requests, Live(teacher, []), ledger, concurrency=2, max_attempts=1, budget=purse)
+    plan = {"concurrency": 2, "max_attempts": 1, "on_progress": lambda progress: lines.append(str(progress))}
+    done = asked.complete(requests, Live(teacher, []), ledger, budget=purse, **plan)
+    assert "0/10 replies, 0 from the ledger, 0.0 calls/s, 10 wait in batches" in lines[0]
     assert [item.reply.text for item in done if item.reply] == [f"answer to question {number}" for number in range(10)]
     assert ledger.totals(recipe="demo", run_id="run-1").num_calls == 10
     assert [reply.cost_usd for reply in purse.settled] == [0.0015] * 10
