@@ -9,6 +9,7 @@ it can be without asking for noticeably more than is needed, should acceptance b
 is accepted beyond the quota becomes a rejection. Given the same ledger the waves are the same, so a rerun pays nothing.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,22 +87,32 @@ def fill_quotas(
     """
     assert max_candidates >= 1
     slices = _plan_slices(method.plan(inputs), quotas, max_candidates)
-    made, num_waves = Made(), 0
+    made, waves = Made(), list[tuple[int, dict[str, float]]]()
     while True:
         wave = [unit for part in slices.values() for unit in part.next_wave()]
         if not wave:
             break
-        num_waves += 1
-        made += _sort_out(method.make(wave, session), wave, slices, accept)
+        came = _sort_out(method.make(wave, session), wave, slices, accept)
+        waves.append((len(wave), came.figures))
+        made += came
     return Filled(
-        made=made,
+        made=dataclasses.replace(made, figures=mean_figures(waves)),
         num_accepted={name: part.num_accepted for name, part in slices.items()},
         num_candidates={name: part.num_candidates for name, part in slices.items()},
         shortfalls={name: part.shortfall for name, part in slices.items() if part.shortfall is not None},
         num_units=sum(part.num_asked for part in slices.values()),
         num_surplus_units=sum(part.num_surplus for part in slices.values()),
-        num_waves=num_waves,
+        num_waves=len(waves),
     )
+
+
+def mean_figures(waves: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, float]:
+    """Return the figures of waves (units, figures) as those of all: their mean by units, over the waves that have one."""
+    found: dict[str, float] = {}
+    for name in dict.fromkeys(name for _, figures in waves for name in figures):
+        parts = [(number, figures[name]) for number, figures in waves if name in figures]
+        found[name] = sum(number * value for number, value in parts) / sum(number for number, _ in parts)
+    return found
 
 
 def _plan_slices(units: Sequence[Unit], quotas: Mapping[str, int] | int, max_candidates: int) -> dict[str, "_Slice"]:

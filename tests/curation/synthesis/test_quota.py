@@ -15,7 +15,7 @@ from curation.synthesis.asking import Ask, Session, SessionTeacher
 from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import STAGE, Inputs, Made, Unit
 from curation.synthesis.prompts.template import Template, render
-from curation.synthesis.quota import SURPLUS_SHARE, Filled, fill_quotas, wilson_upper
+from curation.synthesis.quota import SURPLUS_SHARE, Filled, fill_quotas, mean_figures, wilson_upper
 from curation.synthesis.teachers.config import TeacherConfig
 
 PLAIN = Template(template_id="plain-1", system="", text="Say {what}.", schema=None)
@@ -179,3 +179,9 @@ def test_a_rerun_asks_nothing(ledger: RequestLedger) -> None:
 @pytest.mark.parametrize(("share", "number", "expected"), [(0.0, 20, 0.161), (0.5, 100, 0.596), (1.0, 10, 1.0)])
 def test_wilson_bound(share: float, number: int, expected: float) -> None:
     assert wilson_upper(share, number, 1.96) == pytest.approx(expected, abs=0.001)
+
+
+def test_figures_of_waves_are_those_of_all_units() -> None:
+    waves = [(30, {"novelty": 1.0, "rare": 0.5}), (10, {"novelty": 0.2})]
+    assert mean_figures(waves) == {"novelty": pytest.approx(0.8), "rare": 0.5}
+    assert mean_figures([]) == {}
