@@ -70,13 +70,18 @@ class TermsIndex:
             documents = frozenset((self._document_name(spans[0].document_key),))
         else:
             documents = frozenset(self._document_name(span.document_key) for span in spans)
-        return self._of_row(source_of(row.key), origin.license, origin.output_terms, origin.teacher, documents)
+        is_invented = not spans and not origin.parents and bool(origin.request_ids) and not origin.license
+        return self._of_row(source_of(row.key), origin.license, origin.output_terms, origin.teacher, documents, is_invented)
 
     def _document_name(self, key: str) -> str:
         return key if key in self._documents else source_of(key)
 
-    def _find_own(self, source: str, license: str, output_terms: str, teacher: str, documents: frozenset[str]) -> Requirements:
-        found = set(self._of_source(source, license))
+    def _find_own(
+        self, source: str, license: str, output_terms: str, teacher: str, documents: frozenset[str], is_invented: bool
+    ) -> Requirements:
+        is_known = source in self._licenses or source in self._config.sources
+        has_only_teacher = is_invented and not is_known and teacher not in COPYING_TEACHERS
+        found = set() if has_only_teacher else set(self._of_source(source, license))  # what rests on nothing has no source
         for name in documents:
             found |= self._of_source(source_of(name), self._documents.get(name, ""))
         found |= {Requirement("output", source, part) for part in split_texts(output_terms)}

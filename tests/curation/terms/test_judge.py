@@ -109,6 +109,19 @@ def test_a_teacher_has_to_be_confirmed(make_row: MakeRow) -> None:
     assert verdict_of(row, TermsConfig(teachers={"gpt-5-mini": allowed}, competes_with_teacher=True)) == "allowed"
 
 
+def test_what_a_teacher_invented_stands_under_its_terms_alone(make_row: MakeRow) -> None:
+    row = make_row("magpie/any#magpie/1/0", "", teacher="gpt-5-mini")
+    row = replace(row, provenance=replace(row.provenance, request_ids=("r1",)))
+    confirmed = TermsConfig(teachers={"gpt-5-mini": TermsStatement(confirmed_by=ME)})
+    assert verdict_of(row, confirmed) == "allowed", "there is no source whose licence could be missing"
+    assert verdict_of(row, TermsConfig()) == "unknown", "nobody read the teacher's terms"
+    assert verdict_of(row, confirmed, {"magpie": ""}) == "unknown", "a source of that name has to say its licence"
+    without_call = replace(row, provenance=replace(row.provenance, request_ids=()))
+    assert verdict_of(without_call, confirmed) == "unknown"
+    from_bare = replace(row, provenance=replace(row.provenance, parents=("bare/1",)))
+    assert verdict_of(from_bare, confirmed) == "unknown", "its parent's source has no licence"
+
+
 def test_an_unlisted_teacher_needs_a_whole_statement(make_row: MakeRow) -> None:
     row = make_row("api/1", teacher="house/model")
     assert verdict_of(row, TermsConfig(teachers={"house/model": TermsStatement(confirmed_by=ME)})) == "unknown"
