@@ -119,7 +119,6 @@ class _Register:
                 filed.kept = position
 
 
-@collector_paused()
 def resolve(
     candidates: Sequence[Candidate],
     classes: NearClasses,
