@@ -55,6 +55,14 @@ def cohen_kappa(
     return estimate(rows, lambda sums: _kappa(sums, distance), clusters=clusters, seed=seed, undefined=ONE_CATEGORY)
 
 
+def percent_agreement(
+    ratings: Sequence[Sequence[Rating]], *, clusters: Sequence[Hashable] | None = None, seed: int = 0
+) -> Estimate:
+    """Return the share of pairs of ratings of an item that agree, averaged over items; chance is not taken out."""
+    counts, clusters = _counts(ratings, clusters)
+    return estimate(_agreement_rows(counts), lambda sums: sums[:, 1] / sums[:, 0], clusters=clusters, seed=seed)
+
+
 def gwet_ac1(
     ratings: Sequence[Sequence[Rating]],
     *,

@@ -1,8 +1,9 @@
 """Intervals for statistics of agreement: a bootstrap over items, as one matrix product.
 
 Every statistic here is a function of sums over items. So an item is a row of numbers, a resample is a row of weights, and all
-resamples together are `weights @ rows` (Efron 1979; whole clusters are drawn, Field and Welsh 2007). Rows are sorted first, so
-that the order of the items does not matter.
+resamples together are `weights @ rows` (Efron 1979; whole clusters are drawn, Field and Welsh 2007). Equal rows are counted
+together: how often they are drawn is multinomial as well, so that a million items cost as much as their few kinds of row. They
+stand in order, so that the order of the items does not matter.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -52,10 +53,11 @@ def estimate(
     if not len(rows):
         return Estimate(value=None, reason="there is no item with two ratings")
     sums = _sum_clusters(rows, clusters)
-    value = float(statistic(sums.sum(axis=0, keepdims=True))[0])
+    distinct, counts = np.unique(sums, axis=0, return_counts=True)
+    value = float(statistic(counts.astype(np.float64)[None] @ distinct)[0])
     if np.isnan(value):
         return Estimate(value=None, num_items=len(rows), num_clusters=len(sums), reason=undefined)
-    drawn = _resample(sums, statistic, seed)
+    drawn = _resample(distinct, counts / len(sums), len(sums), statistic, seed)
     low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (value, value)
     return Estimate(value=value, low=float(low), high=float(high), num_items=len(rows), num_clusters=len(sums))
 
@@ -68,17 +70,17 @@ def _sum_clusters(rows: Array, clusters: Sequence[Hashable] | None) -> Array:
         sums = np.zeros((len(places), rows.shape[1]))
         np.add.at(sums, at, rows)
         rows = sums
-    return rows[np.lexsort(rows.T[::-1])]
+    return rows
 
 
-def _resample(sums: Array, statistic: Statistic, seed: int) -> Array:
-    """Return the defined values of the statistic over resamples."""
-    generator, num = np.random.default_rng(seed), len(sums)
-    step = max(1, _CHUNK_CELLS // num)
+def _resample(distinct: Array, shares: Array, num: int, statistic: Statistic, seed: int) -> Array:
+    """Return the defined values of the statistic over resamples of `num` rows, each drawn as often as its share says."""
+    generator = np.random.default_rng(seed)
+    step = max(1, _CHUNK_CELLS // len(distinct))
     values = []
     for start in range(0, NUM_RESAMPLES, step):
         size = min(step, NUM_RESAMPLES - start)
-        weights = generator.multinomial(num, np.full(num, 1 / num), size=size)
-        values.append(statistic(weights.astype(np.float64) @ sums))
+        weights = generator.multinomial(num, shares, size=size)
+        values.append(statistic(weights.astype(np.float64) @ distinct))
     found = np.concatenate(values)
     return found[~np.isnan(found)]

@@ -12,6 +12,10 @@ from curation.ids import content_hash, stable_fraction
 from curation.records import Document, Example, Message, PreferencePair, ReviewItem, SourceSpan, record_hash
 from curation.review.config import ReviewConfig
 
+GOLD_PREFIX = "gold:"
+"""How the record keys of items begin that only test reviewers (`reviewers/gold.py`). No row's key does: the name of a source
+holds no colon."""
+
 Evidence = Callable[[SourceSpan], str]
 """Gives the verbatim text of a source span; empty when that version of the document is not there."""
 
@@ -25,6 +29,16 @@ def evidence_lookup(documents: Iterable[Document]) -> Evidence:
         return text[span.start : span.end] if 0 <= span.start < span.end <= len(text) else ""
 
     return find
+
+
+def is_gold(record_key: str) -> bool:
+    """Tell whether an item only tests reviewers. It stands for no row, and its verdicts decide nothing."""
+    return record_key.startswith(GOLD_PREFIX)
+
+
+def shown_record_key(record_key: str) -> str:
+    """Return a record key as reviewers may see it: that of a gold item looks like the key of the row that it was copied from."""
+    return record_key.removeprefix(GOLD_PREFIX).partition("/")[2] if is_gold(record_key) else record_key
 
 
 def item_key(row: Example | PreferencePair, config: ReviewConfig) -> str:

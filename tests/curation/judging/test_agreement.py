@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from curation.judging.agreement import cohen_kappa, fleiss_kappa, gwet_ac1, krippendorff_alpha
+from curation.judging.agreement import cohen_kappa, fleiss_kappa, gwet_ac1, krippendorff_alpha, percent_agreement
 
 FLEISS_1971_STYLE = [
     "0 0 0 0 14", "0 2 6 4 2", "0 0 3 5 6", "0 3 9 2 0", "2 2 8 1 1", "7 7 0 0 0", "3 2 6 3 0", "2 5 3 2 2",
@@ -133,3 +133,19 @@ def test_clusters_widen_the_interval() -> None:
     assert clustered.value == alone.value
     assert (clustered.num_items, clustered.num_clusters) == (600, 60)
     assert clustered.high - clustered.low > 2 * (alone.high - alone.low)  # type: ignore[operator]
+
+
+def test_percent_agreement_counts_pairs_of_ratings_within_an_item() -> None:
+    found = percent_agreement([["a", "a", "b"], ["a", "a", None], ["a", None, None]])
+    assert found.value == pytest.approx((1 / 3 + 1) / 2)
+    assert found.num_items == 2
+    assert percent_agreement([["a", None]]).reason == "there is no item with two ratings"
+
+
+def test_equal_rows_are_drawn_together_and_the_interval_is_that_of_drawing_them_one_by_one() -> None:
+    ratings = [["a", "a"]] * 70 + [["a", "b"]] * 30
+    found = percent_agreement(ratings)
+    generator = np.random.default_rng(1)
+    drawn = generator.binomial(100, 0.7, size=20_000) / 100  # what a bootstrap of a share is
+    assert found.low == pytest.approx(np.quantile(drawn, 0.025), abs=0.011)
+    assert found.high == pytest.approx(np.quantile(drawn, 0.975), abs=0.011)
