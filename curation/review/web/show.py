@@ -1,0 +1,136 @@
+r"""Showing text that nobody here wrote: escaped, with what is invisible made visible.
+
+reveal("a\u202eb")                       Markup('a<span class="hidden" title="RIGHT-TO-LEFT OVERRIDE">U+202E</span>b')
+diff_words("a red fox", "a blue fox")    [Change("same", "a "), Change("gone", "red"), Change("new", "blue"), ...]
+"""
+
+import difflib
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from markupsafe import Markup, escape
+
+from curation.records import Message
+from curation.review.automatic import content_words
+
+MAX_DIFF_WORDS = 4_000
+"""Longer texts are shown one after the other: the comparison takes time in the product of the lengths."""
+
+MAX_PAGE_CHARS = 32_000
+"""Longer fields are cut on a page, with a link to the whole: a browser lays out 10 MB in many seconds."""
+
+_INVISIBLE_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+_VISIBLE_CONTROLS = "\n\t"
+_MAYBE_HIDDEN = re.compile(
+    "[^\\n\\t\\x20-\\x7e\\xa0-\\xac\\xae-\\u034e\\u0400-\\u052f\\u3041-\\u3096\\u30a1-\\u30fa\\u4e00-\\u9fd5\\uac00-\\ud7a3]"
+)
+"""Everything but letters and signs that are known to be seen; the rest is looked up."""
+_TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A stretch of text and whether both versions have it."""
+
+    kind: Literal["same", "gone", "new"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortened:
+    """As much of a text as a page shows, and how long (in characters) the whole is."""
+
+    text: str
+    num_chars: int
+
+    @property
+    def is_cut(self) -> bool:
+        """Tell whether there is more."""
+        return len(self.text) < self.num_chars
+
+
+def reveal(text: str) -> Markup:
+    """Return text as HTML in which every invisible, bidirectional or control character is named."""
+    shown = str(escape(text.replace("\r\n", "\n")))
+    return Markup(_MAYBE_HIDDEN.sub(_shown, shown))  # noqa: S704 - escaped above
+
+
+def is_hidden(character: str) -> bool:
+    """Tell whether a reader would not see a character, or would see others in another order because of it."""
+    if character in _VISIBLE_CONTROLS:
+        return False
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn") or character in _INVISIBLE_LETTERS
+
+
+@lru_cache(maxsize=1024)
+def named(character: str) -> Markup:
+    """Return a badge that names a character which cannot be seen."""
+    name = unicodedata.name(character, "control character")
+    return Markup('<span class="hidden" title="{}">U+{:04X}</span>').format(name, ord(character))
+
+
+def _shown(match: re.Match[str]) -> str:
+    return str(named(match[0])) if is_hidden(match[0]) else match[0]
+
+
+def shorten_for_page(text: str, max_chars: int = MAX_PAGE_CHARS) -> Shortened:
+    """Return the beginning of a text that is too long for a page; the page links to the rest (see `raw_routes.raw_path`)."""
+    if len(text) <= max_chars:
+        return Shortened(text=text, num_chars=len(text))
+    end = max(text.rfind("\n", max_chars - 1_000, max_chars), text.rfind(" ", max_chars - 200, max_chars)) + 1
+    return Shortened(text=text[: end or max_chars], num_chars=len(text))
+
+
+def encodable(value: object) -> object:
+    """Replace halves of surrogate pairs, which no page can carry (Jinja calls this on everything that is printed)."""
+    if isinstance(value, str) and not value.isascii():
+        return type(value)(value.encode("utf-8", "replace").decode())
+    return value
+
+
+def pretty_json(text: str) -> str:
+    """Return a JSON object or array with line breaks; empty if the text is none, or says nothing more that way."""
+    try:
+        parsed = json.loads(text)
+        pretty = json.dumps(parsed, indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return ""
+    return pretty if isinstance(parsed, dict | list) and pretty != text.strip() else ""
+
+
+def highlight(passage: str, answer: str) -> Markup:
+    """Return a passage as HTML in which the words of the answer are marked."""
+    wanted = content_words(answer)
+    parts = re.split(r"(\w+)", passage)
+    marked = (Markup("<mark>{}</mark>").format(reveal(part)) if part.casefold() in wanted else reveal(part) for part in parts)
+    return Markup("").join(marked)
+
+
+def diff_words(old: str, new: str) -> list[Change]:
+    """Return the word-by-word way from one text to another, or both in full if they are long."""
+    before, after = _TOKEN.findall(old), _TOKEN.findall(new)
+    if len(before) + len(after) > MAX_DIFF_WORDS:
+        return [Change("gone", old), Change("new", new)] if old != new else [Change("same", old)]
+    changes: list[Change] = []
+    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if tag == "equal":
+            changes.append(Change("same", "".join(before[i1:i2])))
+            continue
+        changes += [Change("gone", "".join(before[i1:i2]))] if i2 > i1 else []
+        changes += [Change("new", "".join(after[j1:j2]))] if j2 > j1 else []
+    return changes
+
+
+def prompt_text(prompt: tuple[Message, ...]) -> str:
+    """Return a prompt as one text, for excerpts and diffs."""
+    return "\n\n".join(message.text for message in prompt)
+
+
+def excerpt(text: str, num_chars: int = 160) -> str:
+    """Return the start of a text on one line."""
+    line = " ".join(text[: num_chars * 4].split())
+    return line if len(line) <= num_chars else line[: num_chars - 3] + "..."
