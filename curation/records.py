@@ -17,7 +17,7 @@ from curation.record_rows import as_row
 Role = Literal["system", "user", "assistant", "tool"]
 Origin = Literal["human", "synthetic"]
 Split = Literal["", "train", "eval"]
-Decision = Literal["approve", "edit", "reject", "prefer_a", "prefer_b", "tie", "both_bad"]
+Decision = Literal["approve", "edit", "reject", "prefer_a", "prefer_b", "tie", "both_bad", "undo"]
 ReviewerKind = Literal["human", "automatic"]
 
 
@@ -288,7 +288,7 @@ class ReviewItem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """One decision about one review item. Append-only: the newest of an item counts."""
+    """One decision about one review item. Append-only: a change of mind is a new verdict, and so is an undo."""
 
     key: str
     """Review item key."""
@@ -299,6 +299,12 @@ class Verdict:
     reason: str
     edited_answer: str
     created_at: str
+    role: Literal["review", "adjudication"] = "review"
+    """An adjudication settles what reviewers did not agree on."""
+    supersedes: int = 0
+    """Sequence of the verdict that this one changes or undoes; 0 if none."""
+    details: str = ""
+    """What else was recorded (JSON of `VoteDetails`): how the item was served, which way round, how sure, what was marked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -103,7 +103,7 @@ def review(
     port: Annotated[int, typer.Option(help="Port to listen on (loopback only).")] = 3001,
 ) -> None:
     """Start the review app alone."""
-    from curation.review.serve import serve
+    from curation.review.web.serve import serve
 
     serve(Home.from_environment(), port=port, dagster_url=os.environ.get("TUNEWRIGHT_DAGSTER_URL", "http://127.0.0.1:3000"))
 

@@ -5,8 +5,8 @@
     with ledger.read() as connection:
         connection.execute(select(calls)).all()
 
-SQLite runs in WAL mode with `synchronous=FULL`; all writes of a process go through one thread, each call in one
-transaction that is committed (on disk) before `write` returns. With PostgreSQL, writes use the pool directly.
+SQLite runs in WAL mode with `synchronous=FULL`. All writes of a process go through one thread (see `writer.py`), which
+lets those that wait share a transaction; it is committed (on disk) before `write` returns.
 """
 
 import contextlib
@@ -14,7 +14,6 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -23,6 +22,7 @@ import alembic.config
 import filelock
 import sqlalchemy as sa
 
+from curation.database.writer import Writer
 from curation.errors import DatabaseError
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Database:
         self.engine = engine
         self.concern = concern
         self.is_sqlite = engine.dialect.name == "sqlite"
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"{concern}-writer") if self.is_sqlite else None
+        self._writer = Writer(engine, concern)
 
     @classmethod
     def open(cls, location: Path | str, *, concern: str, migrations: Path) -> Self:
@@ -63,19 +63,21 @@ class Database:
         with self._wrapped(), self.engine.connect() as connection:
             yield connection
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """Give a connection on which all reads see the same state. Raises DatabaseError if the database cannot be used."""
+        engine = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        with self._wrapped(), engine.connect() as connection:
+            yield connection
+
     def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Run `work` in one transaction and return its result once that is committed.
 
         Raises:
             DatabaseError: if the transaction cannot be committed; then nothing of it is kept.
         """
-        if self._writer is None:
-            return self._transact(work)
-        return self._writer.submit(self._transact, work).result()
-
-    def _transact(self, work: Callable[[sa.Connection], T]) -> T:
-        with self._wrapped(), self.engine.begin() as connection:
-            return work(connection)
+        with self._wrapped():
+            return self._writer.run(work)
 
     @contextlib.contextmanager
     def _wrapped(self) -> Iterator[None]:
@@ -88,8 +90,7 @@ class Database:
 
     def close(self) -> None:
         """Finish pending writes and let go of the file."""
-        if self._writer is not None:
-            self._writer.shutdown(wait=True)
+        self._writer.close()
         self.engine.dispose()
 
 
@@ -142,6 +143,6 @@ def _migrate(engine: sa.Engine, concern: str, migrations: Path) -> None:
     config.attributes.update(engine=engine, version_table=f"alembic_version_{concern}")
     lock = Path(str(engine.url.database) + ".lock") if engine.dialect.name == "sqlite" else None
     with filelock.FileLock(lock) if lock else contextlib.nullcontext():
-        alembic.command.upgrade(config, "head")
+        alembic.command.upgrade(config, "heads")
     if lock and os.name == "posix":
         lock.chmod(0o600)

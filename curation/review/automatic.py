@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from curation.records import Decision, ReviewItem
-from curation.review.chain import Vote
 from curation.review.config import ReviewConfig, Rule
 from curation.review.queue import ReviewQueue
+from curation.review.queue.vote import Vote
 
 RULES_VERSION = 1
 """Raise it when a rule changes: every item is then voted on again."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 from curation.config import check, config
 from curation.ids import content_hash
+from curation.review.lots.config import LotConfig
 
 Policy = Literal["none", "sample", "all"]
 Accept = Literal["human", "automatic"]
@@ -24,6 +25,7 @@ DEFAULT_RUBRIC = "\n".join(
 )
 
 MAX_RUBRIC_CHARS = 20_000
+MAX_OVERLAP = 9
 
 
 @config
@@ -42,6 +44,22 @@ class ReviewConfig:
     automatic: tuple[Rule, ...] = ()
     """Automatic reviewers that vote on every item: `source_span`, `answer_format`, `length`."""
 
+    overlap: int = 1
+    """How many different people decide each item. Where they do not all say the same, an adjudicator decides."""
+
+    lease_minutes: float = 10.0
+    """How long an item is kept for whoever opened it; the page renews this while it is open."""
+
+    gold_share: float = 0.0
+    """Share of what reviewers are served whose right decision is known, to see how well they look; 0 to 0.5."""
+
+    gold_floor: float = 0.7
+    """Share of those that a reviewer has to get right; below it, their recent verdicts should be given again."""
+
+    lots: LotConfig | None = None
+    """Acceptance sampling: a random sample of every lot is reviewed, and all of a lot whose sample fails. Null: every item
+    that the policy names needs a verdict. Needs `policy: all` and `accept: human`."""
+
     rubric: str = DEFAULT_RUBRIC
     """What reviewers are told. Changing it returns every item to the queue, since it changes what was judged."""
 
@@ -54,6 +72,12 @@ class ReviewConfig:
             "`automatic` needs at least one automatic reviewer, or no row would ever be accepted",
             self.accept,
         )
+        check(1 <= self.overlap <= MAX_OVERLAP, "overlap", f"must be 1 to {MAX_OVERLAP}", self.overlap)
+        check(0.5 <= self.lease_minutes <= 1440, "lease_minutes", "must be 0.5 to 1440", self.lease_minutes)
+        check(0 <= self.gold_share <= 0.5, "gold_share", "must lie in [0, 0.5]", self.gold_share)
+        check(0 < self.gold_floor < 1, "gold_floor", "must lie between 0 and 1", self.gold_floor)
+        check(self.lots is None or self.policy == "all", "lots", "needs `policy: all`: the plan says what is sampled", self.policy)
+        check(self.lots is None or self.accept == "human", "lots", "needs `accept: human`: people judge samples", self.accept)
         check(bool(self.rubric.strip()), "rubric", "must say something to the reviewers", self.rubric)
         check(
             len(self.rubric) <= MAX_RUBRIC_CHARS, "rubric", f"must have at most {MAX_RUBRIC_CHARS} characters", len(self.rubric)

@@ -18,7 +18,7 @@ from curation.ids import merkle_root
 from curation.mix.training_set import without_repeat
 from curation.records import Example, PreferencePair, Verdict, record_hash
 from curation.review.config import Policy, ReviewConfig
-from curation.review.queue import ReviewQueue, newest_verdicts
+from curation.review.queue import ReviewQueue, counting_verdicts
 from curation.review.verdicts import Verified, apply_verdicts
 
 Row = Example | PreferencePair
@@ -87,7 +87,7 @@ def _read_verdicts(
         verdicts, head = queue.audited_verdicts()
     except (DatabaseError, LedgerTamperedError, sa.exc.SQLAlchemyError) as error:
         raise ReviewGateError(problem=f"the verdicts cannot be relied on ({error}).", row="all", where=where) from error
-    return newest_verdicts(verdicts, config.accept), head
+    return counting_verdicts(verdicts, config.accept, config.overlap), head
 
 
 def _check_rows(rows: Sequence[Row], verified: Verified, where: str) -> None:

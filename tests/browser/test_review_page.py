@@ -12,10 +12,10 @@ import pytest
 from curation.database import Database
 from curation.records import Example, Message, PreferencePair, Provenance
 from curation.review import schema
-from curation.review.app import create_app
 from curation.review.config import ReviewConfig
 from curation.review.items import build_items, item_key
 from curation.review.queue import ReviewQueue
+from curation.review.web.app import create_app
 
 pytestmark = pytest.mark.browser
 ARGUMENTS = [

@@ -131,7 +131,7 @@ def test_edits_and_preferences_flow_through(
     assert check(queue, rows, verified.pairs, pairs=[pair]).num_rows == 2
     with pytest.raises(ReviewGateError, match="stems from no curated row|not what was accepted|not accepted"):
         check(queue, rows, [pair], pairs=[pair])
-    queue.submit(item_key(rows[0], ALL), "approve", "Bob")
+    queue.submit(item_key(rows[0], ALL), "approve", "Ada")
     with pytest.raises(ReviewGateError, match="stems from no curated row"):
         check(queue, rows, verified.examples, pairs=[pair])
 

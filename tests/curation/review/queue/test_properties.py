@@ -151,5 +151,5 @@ def test_kill_9_loses_no_acknowledged_verdict(tmp_path: Path, make_example: Call
     verdicts = queue.verdicts_after(0)
     assert last <= len(verdicts) <= last + 1
     assert queue.verify_chain()
-    assert queue.submit(verdicts[0].key, "approve", "Bob").sequence == len(verdicts) + 1
+    assert queue.submit(verdicts[0].key, "reject", "Ada", reason="wrong").sequence == len(verdicts) + 1
     queue.close()

@@ -1,5 +1,6 @@
 """Serving the review app: `serve(Home.from_environment())` listens on 127.0.0.1:3001 until it is interrupted."""
 
+import getpass
 import ipaddress
 from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import urlsplit
@@ -7,9 +8,11 @@ from urllib.parse import urlsplit
 from curation.database import Database
 from curation.errors import RemoteBindError
 from curation.home import Home
-from curation.review.app import create_app
+from curation.review.accounts.person import Person
 from curation.review.queue import ReviewQueue, list_recipes
 from curation.review.schema import MIGRATIONS
+from curation.review.web.app import create_app
+from curation.review.web.site import OnePerson
 
 
 class DatabaseQueues(Mapping[str, ReviewQueue]):
@@ -56,7 +59,12 @@ def serve(
     database = home.database("review", MIGRATIONS)
     try:
         hosts = {host.lower(), urlsplit(home.review_url).hostname or host.lower()}
-        app = create_app(DatabaseQueues(database, recipes), dagster_url=dagster_url, hosts=hosts)
+        app = create_app(
+            DatabaseQueues(database, recipes),
+            OnePerson(Person(name=getpass.getuser(), role="lead")),
+            dagster_url=dagster_url,
+            hosts=hosts,
+        )
         uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False, access_log=False)
     finally:
         database.close()

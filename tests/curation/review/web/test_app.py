@@ -9,10 +9,12 @@ import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from curation.records import Example, PreferencePair, ReviewItem
-from curation.review.app import create_app
+from curation.review.accounts.person import Person
 from curation.review.config import ReviewConfig
 from curation.review.items import build_items
 from curation.review.queue import ReviewQueue
+from curation.review.web.app import create_app
+from curation.review.web.site import OnePerson
 
 CONFIG = ReviewConfig()
 ORIGIN = "http://127.0.0.1:3001"
@@ -34,8 +36,13 @@ def items(
 
 @pytest.fixture
 def client(queue: ReviewQueue) -> Iterator[TestClient]:
-    app = create_app({"demo": queue}, dagster_url="http://127.0.0.1:3000", hosts=["review.example.org"])
-    with TestClient(app, base_url=ORIGIN, follow_redirects=False, cookies={"reviewer": "Ada"}) as opened:
+    app = create_app(
+        {"demo": queue},
+        OnePerson(Person(name="Ada", role="lead")),
+        dagster_url="http://127.0.0.1:3000",
+        hosts=["review.example.org"],
+    )
+    with TestClient(app, base_url=ORIGIN, follow_redirects=False) as opened:
         yield opened
 
 
@@ -46,7 +53,7 @@ def example(items: list[ReviewItem]) -> ReviewItem:
 
 def fields_of(client: TestClient, item: ReviewItem) -> dict[str, str]:
     page = client.get(f"/recipes/demo/items/{item.key}").text
-    return dict(re.findall(r'name="(token|expected)" value="([^"]*)"', page))
+    return dict(re.findall(r'name="(token|expected|generation|role)" value="([^"]*)"', page))
 
 
 def post(client: TestClient, item: ReviewItem, **fields: str) -> tuple[int, str, str]:
@@ -100,8 +107,9 @@ def test_a_rejection_needs_a_reason_code(client: TestClient, queue: ReviewQueue,
     assert queue.history(example.key)[0].reason == "wrong: no such part"
 
 
-def test_the_second_reviewer_gets_409_and_keeps_the_text(client: TestClient, queue: ReviewQueue, example: ReviewItem) -> None:
+def test_whoever_lost_the_item_gets_409_and_keeps_the_text(client: TestClient, queue: ReviewQueue, example: ReviewItem) -> None:
     form = fields_of(client, example)
+    queue.database.write(lambda connection: connection.execute(sa.text("UPDATE review_slots SET expires_at = 1")))
     queue.submit(example.key, "approve", "Bob")
     response = client.post(
         f"/recipes/demo/items/{example.key}/verdict",
@@ -109,11 +117,54 @@ def test_the_second_reviewer_gets_409_and_keeps_the_text(client: TestClient, que
         headers=SAME,
     )
     assert response.status_code == 409
-    assert "Bob" in response.text
+    assert "somebody else has it now" in response.text
     assert "my long edit</textarea>" in response.text
     assert [verdict.reviewer for verdict in queue.history(example.key)] == ["Bob"]
-    assert post(client, example, decision="reject", reason="wrong")[0] == 303
-    assert queue.get_item(example.key).verdict.reviewer == "Ada"  # type: ignore[union-attr]
+
+
+def test_a_hold_that_ran_out_is_taken_again_with_the_text_in_place(
+    client: TestClient, queue: ReviewQueue, example: ReviewItem
+) -> None:
+    form = fields_of(client, example) | {"decision": "edit", "edited_answer": "my long edit"}
+    queue.database.write(lambda connection: connection.execute(sa.text("UPDATE review_slots SET expires_at = 1")))
+    path = f"/recipes/demo/items/{example.key}/verdict"
+    response = client.post(path, data=form, headers=SAME)
+    assert response.status_code == 409
+    assert "my long edit</textarea>" in response.text
+    fresh = dict(re.findall(r'name="(token|generation)" value="([^"]*)"', response.text))
+    assert client.post(path, data=form | fresh, headers=SAME).status_code == 303
+    assert queue.history(example.key)[0].edited_answer == "my long edit"
+
+
+def test_others_votes_are_hidden_until_one_has_voted(client: TestClient, queue: ReviewQueue, items: list[ReviewItem]) -> None:
+    queue.sync_items(items, ReviewConfig(overlap=2))
+    key = next(item.key for item in items if item.kind == "example")
+    queue.submit(key, "reject", "Bob", reason="wrong: BOBS-REASON")
+    assert "BOBS-REASON" not in client.get(f"/recipes/demo/items/{key}").text
+    queue.submit(key, "approve", "Ada")
+    assert "BOBS-REASON" in client.get(f"/recipes/demo/items/{key}").text
+
+
+def test_skipping_gives_the_item_back_and_undo_opens_it(client: TestClient, queue: ReviewQueue, example: ReviewItem) -> None:
+    path = f"/recipes/demo/items/{example.key}"
+    client.get(path)
+    response = client.post(f"{path}/skip", data={"kind": ""}, headers=SAME)
+    assert response.status_code == 303
+    assert example.key not in response.headers["location"]
+    assert queue.claim("Bob", item_key=example.key) is not None
+    verdict = queue.submit(example.key, "approve", "Bob")
+    assert client.post(f"{path}/undo", data={"sequence": "1"}, headers=SAME).status_code == 422
+    queue.undo(verdict, "Bob")
+    post(client, example, decision="approve")
+    assert client.post(f"{path}/undo", data={"sequence": "3", "why": "a slip"}, headers=SAME).status_code == 303
+    assert [(entry.decision, entry.reason) for entry in queue.history(example.key)][2:] == [("approve", ""), ("undo", "a slip")]
+
+
+def test_a_page_that_stays_open_keeps_its_hold(client: TestClient, queue: ReviewQueue, example: ReviewItem) -> None:
+    form = fields_of(client, example)
+    path = f"/recipes/demo/items/{example.key}/hold"
+    assert client.post(path, data=form, headers=SAME).json()["seconds_left"] == 600
+    assert client.post(path, data=form | {"generation": "99"}, headers=SAME).status_code == 409
 
 
 def test_a_double_click_records_once(client: TestClient, queue: ReviewQueue, example: ReviewItem) -> None:
@@ -141,43 +192,6 @@ def test_the_answers_of_pairs_stand_in_an_order_that_says_nothing(
     assert 5 < sum("dates" in page for page in first) < 35
 
 
-def test_the_name_is_asked_once_and_kept_in_a_strict_cookie(client: TestClient, example: ReviewItem) -> None:
-    client.cookies.clear()
-    response = client.get(f"/recipes/demo/items/{example.key}?kind=example")
-    assert response.status_code == 303
-    assert response.headers["location"].startswith("/reviewer?back=%2Frecipes%2Fdemo%2Fitems")
-    answer = client.post(
-        "/reviewer", data={"name": " Zo\u00eb  M\u00fcller ", "back": f"/recipes/demo/items/{example.key}"}, headers=SAME
-    )
-    cookie = answer.headers["set-cookie"].lower()
-    assert "httponly" in cookie
-    assert "samesite=strict" in cookie
-    assert "Zo\u00eb M\u00fcller" in client.get(answer.headers["location"]).text
-
-
-@pytest.mark.parametrize("name", ["", "   ", "x" * 81, "automatic:length", "a\u202eb", "a\0b"])
-def test_names_that_cannot_be_recorded_are_asked_again(client: TestClient, name: str) -> None:
-    client.cookies.clear()
-    response = client.post("/reviewer", data={"name": name, "back": "/"}, headers=SAME)
-    assert response.status_code == 422
-    assert "set-cookie" not in response.headers
-
-
-@pytest.mark.parametrize(
-    "back", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/\r\nX: y"]
-)
-def test_nobody_is_sent_to_another_site(client: TestClient, back: str) -> None:
-    response = client.post("/reviewer", data={"name": "Ada", "back": back}, headers=SAME)
-    assert response.headers["location"] == "/"
-
-
-def test_a_forged_cookie_is_not_a_name(client: TestClient, example: ReviewItem) -> None:
-    form = fields_of(client, example) | {"decision": "approve"}
-    client.cookies.set("reviewer", "automatic%3Alength")
-    response = client.post(f"/recipes/demo/items/{example.key}/verdict", data=form, headers=SAME)
-    assert response.status_code == 422
-
-
 UNSAFE = [
     {},
     {"sec-fetch-site": "cross-site"},
@@ -195,7 +209,7 @@ def test_writes_from_elsewhere_are_refused(
     client: TestClient, queue: ReviewQueue, example: ReviewItem, headers: dict[str, str]
 ) -> None:
     form = fields_of(client, example) | {"decision": "approve"}
-    for path in (f"/recipes/demo/items/{example.key}/verdict", "/reviewer", "/", "/nowhere"):
+    for path in (f"/recipes/demo/items/{example.key}/verdict", "/", "/nowhere"):
         for method in ("POST", "PUT", "DELETE", "PATCH"):
             assert client.request(method, path, data=form, headers=headers).status_code == 403
     assert queue.verdicts_after(0) == []
@@ -238,9 +252,7 @@ def test_large_bodies_and_other_forms_are_refused(client: TestClient, queue: Rev
     assert queue.verdicts_after(0) == []
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/recipes/demo", "/reviewer", "/nowhere", "/recipes/none", "/static/review.css", "/health"]
-)
+@pytest.mark.parametrize("path", ["/", "/recipes/demo", "/nowhere", "/recipes/none", "/static/review.css", "/health"])
 def test_every_answer_carries_the_strict_headers(client: TestClient, path: str) -> None:
     headers = client.get(path).headers
     assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'; script-src 'self'")

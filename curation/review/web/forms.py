@@ -1,15 +1,16 @@
-"""Reading what a browser sends: form fields, the reviewer's name, the page to return to. All of it is hostile.
+"""Reading what a browser sends: form fields, the page to return to. All of it is hostile.
 
 read_form(b"decision=approve&token=51...", "application/x-www-form-urlencoded")     {"decision": "approve", ...}
 """
 
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl
 
 from curation.errors import VerdictRefusedError
-from curation.review.chain import MAX_REVIEWER_CHARS, Vote
+from curation.review.queue.vote import Vote, VoteDetails
 
 MAX_FIELDS = 20
-COOKIE = "reviewer"
+MAX_SECONDS = 24 * 3600.0
+MAX_MARKED = 500
 
 REASONS = {
     "wrong": "The answer is wrong",
@@ -43,17 +44,49 @@ def read_vote(form: dict[str, str], item_key: str, reviewer: str) -> Vote:
     Raises:
         VerdictRefusedError: if a field is missing or makes no sense.
     """
-    decision, token, expected = form.get("decision", ""), form.get("token", ""), form.get("expected", "")
-    if not token or not expected.isdecimal() or not expected.isascii() or len(expected) > 9:
+    decision, token = form.get("decision", ""), form.get("token", "")
+    if not token:
         raise VerdictRefusedError(problem="the form is not complete. Load the item again.")
+    generation = read_lease(form) if form.get("generation") else None
     return Vote(
         item_key=item_key,
         decision=decision,  # type: ignore[arg-type]  # the queue checks it against the kind of the item
         reviewer=reviewer,
-        reason=_read_reason(form) if decision == "reject" else "",
+        reason=_read_reason(form) if decision == "reject" else form.get("comment", "").strip(),
         edited_answer=form.get("edited_answer", "") if decision == "edit" else "",
         token=token[:64],
-        expected=int(expected),
+        expected=_number(form.get("expected", "")) if generation is None else None,
+        generation=generation,
+        role="adjudication" if form.get("role") == "adjudication" else "review",
+        details=_read_details(form),
+    )
+
+
+def read_lease(form: dict[str, str]) -> int:
+    """Return the generation of the lease that a form names. Raises VerdictRefusedError."""
+    return _number(form.get("generation", ""))
+
+
+def _number(text: str) -> int:
+    if not (text.isdecimal() and text.isascii() and len(text) <= 9):
+        raise VerdictRefusedError(problem="the form is not complete. Load the item again.")
+    return int(text)
+
+
+def _read_details(form: dict[str, str]) -> VoteDetails:
+    origin, position, strength = form.get("origin", ""), form.get("position", ""), form.get("strength", "")
+    marked = [part for part in form.get("unsupported", "").split(",") if part.isdecimal() and part.isascii() and len(part) < 5]
+    try:
+        seconds = min(max(float(form.get("seconds", "0") or 0), 0.0), MAX_SECONDS)
+    except ValueError:
+        seconds = 0.0
+    return VoteDetails(
+        origin=origin if origin in ("random", "priority", "chosen") else "",
+        position=position if position in ("ab", "ba") else "",
+        strength=int(strength) if strength in ("1", "2", "3") else 0,
+        unsupported=tuple(sorted({int(part) for part in marked}))[:MAX_MARKED],
+        not_in_source=form.get("not_in_source") == "yes",
+        seconds=round(seconds, 1) if seconds == seconds else 0.0,
     )
 
 
@@ -64,23 +97,6 @@ def _read_reason(form: dict[str, str]) -> str:
     if code == "other" and not comment:
         raise VerdictRefusedError(problem="say in a few words what is wrong.")
     return f"{code}: {comment}" if comment else code
-
-
-def read_name(name: str) -> str:
-    """Return a reviewer's name as it is recorded; empty if it cannot be one."""
-    name = " ".join(name.split())
-    usable = name.isprintable() and len(name) <= MAX_REVIEWER_CHARS and not name.startswith("automatic:")
-    return name if usable else ""
-
-
-def pack_name(name: str) -> str:
-    """Return a name as a cookie value."""
-    return quote(name, safe="")
-
-
-def unpack_name(cookie: str) -> str:
-    """Return the name in a cookie; empty if there is none that can be used."""
-    return read_name(unquote(cookie[: MAX_REVIEWER_CHARS * 12]))
 
 
 def read_return_path(path: str) -> str:

@@ -1,17 +1,18 @@
-"""The review queue of one recipe: items that wait, and every verdict that was ever given.
+"""The review queue of one recipe: items that wait, who holds them, and every verdict that was ever given.
 
     with open_queue(home, "sdk_assistant") as queue:
         queue.sync_items(items, config)                       # SyncReport(added=12, kept=488, closed=3)
-        entry = queue.next_item()
-        queue.submit(entry.item.key, "approve", "Ada", token=secrets.token_hex(16), expected=entry.seen)
+        lease = queue.claim("Ada")                            # nobody else gets this slot before it runs out
+        queue.submit(lease.item_key, "approve", "Ada", token=secrets.token_hex(16), generation=lease.generation)
 
-Verdicts are never changed or removed; the newest one of an item counts, and a person outranks every automatic reviewer.
+Verdicts are never changed or removed: a change of mind is a new verdict, and so is an undo. Which verdict counts is worked
+out by `resolution.resolve`; a person outranks every automatic reviewer.
 """
 
 import contextlib
-import datetime
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -21,43 +22,49 @@ from curation.errors import UnknownIdError
 from curation.home import Home
 from curation.records import Decision, ReviewerKind, ReviewItem, Verdict
 from curation.review import schema
-from curation.review.chain import Vote, append_votes, as_verdict, check_chain
 from curation.review.config import Accept, ReviewConfig
-from curation.review.payload import pack_item, unpack_item
+from curation.review.payload import unpack_item
+from curation.review.queue import claims, sync
+from curation.review.queue.append import append_votes
+from curation.review.queue.chain import as_verdict, check_chain
+from curation.review.queue.claims import Lease, Request
+from curation.review.queue.counts import Counts, read_counts
+from curation.review.queue.resolution import Resolution, State, counting_verdicts, resolve
+from curation.review.queue.vote import Role, Vote, VoteDetails
 
-Status = Literal["open", "decided", "all"]
+Status = Literal["open", "disputed", "decided", "all"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class SyncReport:
-    """How many items are new (or back), unchanged, and withdrawn."""
-
-    added: int
-    kept: int
-    closed: int
+RANDOM_EVERY = 4
+"""Every fourth item that a process serves comes from the random order, so that at least a fifth of all do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueueEntry:
-    """An item with its newest verdict of each kind."""
+    """An item with what was said about it."""
 
     item: ReviewItem
     is_listed: bool
     """False once the text is no longer part of the data."""
     opened_at: str
     human: Verdict | None = None
+    """The verdict of people that counts."""
     automatic: Verdict | None = None
     accept: Accept = "human"
+    state: State = "open"
+    num_votes: int = 0
+    last_sequence: int = 0
 
     @property
     def verdict(self) -> Verdict | None:
         """The verdict that counts, if any."""
-        return self.human or (self.automatic if self.accept == "automatic" else None)
+        if self.human is not None or self.accept == "human" or self.state != "open":
+            return self.human
+        return self.automatic
 
     @property
     def seen(self) -> int:
         """What a person who looks at this entry passes to `submit` as `expected`."""
-        return self.human.sequence if self.human else 0
+        return self.last_sequence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,24 +74,8 @@ class QueueSettings:
     policy: str = "all"
     accept: Accept = "human"
     rubric: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Counts:
-    """How far a queue is."""
-
-    num_items: int = 0
-    num_open: int = 0
-    num_human: int = 0
-    """Items whose counting verdict a person gave."""
-    num_automatic: int = 0
-    decisions: dict[str, int] = field(default_factory=dict)
-    """Decision -> items, sorted by name."""
-
-    @property
-    def num_decided(self) -> int:
-        """Items with a verdict that counts."""
-        return self.num_items - self.num_open
+    overlap: int = 1
+    lease_seconds: float = 600.0
 
 
 class ReviewQueue:
@@ -93,51 +84,18 @@ class ReviewQueue:
     def __init__(self, database: Database, recipe: str) -> None:
         self.database = database
         self.recipe = recipe
+        self._served = itertools.count(1)
 
     # -- items ----------------------------------------------------------------------------------------------------
 
-    def sync_items(self, items: Iterable[ReviewItem], config: ReviewConfig) -> SyncReport:
-        """Make these items the listed ones. Others are withdrawn; an item that comes back keeps its verdicts."""
-        wanted = {item.key: item for item in items}
-        return self.database.write(lambda connection: self._sync(connection, wanted, config))
+    def sync_items(
+        self, items: Iterable[ReviewItem], config: ReviewConfig, priorities: Mapping[str, float] | None = None
+    ) -> sync.SyncReport:
+        """Make these items the listed ones. Others are withdrawn; an item that comes back keeps its verdicts.
 
-    def _sync(self, connection: sa.Connection, wanted: dict[str, ReviewItem], config: ReviewConfig) -> SyncReport:
-        connection.execute(_ENSURE_QUEUE, {"recipe": self.recipe})
-        settings = {"policy": config.policy, "accept": config.accept, "rubric": config.rubric}
-        connection.execute(schema.queues.update().where(schema.queues.c.recipe == self.recipe).values(**settings))
-        columns = (schema.items.c.item_key, schema.items.c.is_listed, schema.items.c.payload)
-        known = {row.item_key: row for row in connection.execute(sa.select(*columns).where(self._mine))}
-        listed = {key for key, row in known.items() if row.is_listed}
-        fresh = [self._item_row(item) for key, item in wanted.items() if key not in known]
-        if fresh:
-            connection.execute(schema.items.insert(), fresh)
-        packed = {key: pack_item(item) for key, item in wanted.items() if key in known}
-        moved = [
-            {"moved_key": key, "new": text} for key, text in packed.items() if key not in listed or known[key].payload != text
-        ]
-        self._update(connection, moved, payload=sa.bindparam("new"), is_listed=True)
-        gone = [{"moved_key": key} for key in sorted(listed - wanted.keys())]
-        self._update(connection, gone, is_listed=False)
-        kept = len(listed & wanted.keys())
-        return SyncReport(added=len(wanted) - kept, kept=kept, closed=len(gone))
-
-    def _update(self, connection: sa.Connection, rows: list[dict[str, str]], **values: Any) -> None:
-        if rows:
-            chosen = schema.items.update().where(self._mine, schema.items.c.item_key == sa.bindparam("moved_key"))
-            connection.execute(chosen.values(**values), rows)
-
-    def _item_row(self, item: ReviewItem) -> dict[str, Any]:
-        return {
-            "recipe": self.recipe,
-            "item_key": item.key,
-            "kind": item.kind,
-            "record_key": item.record_key,
-            "payload": pack_item(item),
-            "is_listed": True,
-            "opened_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "human_sequence": 0,
-            "automatic_sequence": 0,
-        }
+        `priorities` gives item keys a rank (higher first); without one, the newest items come first.
+        """
+        return sync.sync_items(self.database, self.recipe, items, config, priorities)
 
     def settings(self) -> QueueSettings:
         """Return what the recipe said when its items were last synced."""
@@ -145,10 +103,13 @@ class ReviewQueue:
             return self._settings(connection)
 
     def next_item(self, after: str | None = None, *, kind: str | None = None) -> QueueEntry | None:
-        """Return the first open item behind `after` in key order, starting over at the end; None if all are decided."""
+        """Return the first open item behind `after` in key order, starting over at the end; None if all are decided.
+
+        It reserves nothing; whoever wants to decide an item uses `claim`.
+        """
         with self.database.read() as connection:
             settings = self._settings(connection)
-            chosen = [*self._status("open", settings.accept), *([schema.items.c.kind == kind] if kind else [])]
+            chosen = self._chosen("open", settings.accept, kind)
             query = sa.select(schema.items).where(*chosen).order_by(schema.items.c.item_key).limit(1)
             rows = connection.execute(query.where(schema.items.c.item_key > after)).mappings().all() if after else []
             rows = rows or connection.execute(query).mappings().all()
@@ -160,18 +121,23 @@ class ReviewQueue:
         """Return a page of the listed items in key order."""
         with self.database.read() as connection:
             settings = self._settings(connection)
-            chosen = [*self._status(status, settings.accept), *([schema.items.c.kind == kind] if kind else [])]
+            chosen = self._chosen(status, settings.accept, kind)
             query = sa.select(schema.items).where(*chosen).order_by(schema.items.c.item_key).offset(offset).limit(limit)
             return self._entries(connection, connection.execute(query).mappings().all(), settings)
 
     def get_item(self, item_key: str) -> QueueEntry:
         """Return one item, listed or withdrawn. Raises UnknownIdError."""
+        return self.get_items([item_key])[0]
+
+    def get_items(self, item_keys: Sequence[str]) -> list[QueueEntry]:
+        """Return items, listed or withdrawn, in the order asked for. Raises UnknownIdError."""
         with self.database.read() as connection:
-            query = sa.select(schema.items).where(self._mine, schema.items.c.item_key == item_key)
-            rows = connection.execute(query).mappings().all()
-            if not rows:
-                raise UnknownIdError(id=item_key)
-            return self._entries(connection, rows, self._settings(connection))[0]
+            query = sa.select(schema.items).where(self._mine, schema.items.c.item_key.in_(list(item_keys)))
+            rows = {row["item_key"]: row for row in connection.execute(query).mappings()}
+            missing = next((key for key in item_keys if key not in rows), None)
+            if missing is not None:
+                raise UnknownIdError(id=missing)
+            return self._entries(connection, [rows[key] for key in item_keys], self._settings(connection))
 
     def previous_item(self, item: ReviewItem) -> QueueEntry | None:
         """Return the last decided item that showed another text of the same row, if there is one."""
@@ -187,24 +153,51 @@ class ReviewQueue:
             entries = self._entries(connection, connection.execute(query).mappings().all(), self._settings(connection))
             return entries[0] if entries else None
 
-    def counts(self) -> Counts:
+    def counts(self, *, kind: str | None = None) -> Counts:
         """Return how many listed items there are, and how they were decided."""
         with self.database.read() as connection:
-            counting = _counting(self._settings(connection).accept)
-            on = (schema.verdicts.c.recipe == schema.items.c.recipe) & (schema.verdicts.c.sequence == counting)
-            groups = (schema.verdicts.c.decision, schema.verdicts.c.reviewer_kind)
-            query = sa.select(*groups, sa.func.count().label("num")).select_from(schema.items.outerjoin(schema.verdicts, on))
-            rows = connection.execute(query.where(self._mine, schema.items.c.is_listed).group_by(*groups)).all()
-        decisions: dict[str, int] = {}
-        for row in sorted((row for row in rows if row.decision), key=lambda row: row.decision):
-            decisions[row.decision] = decisions.get(row.decision, 0) + row.num
-        return Counts(
-            num_items=sum(row.num for row in rows),
-            num_open=sum(row.num for row in rows if row.decision is None),
-            num_human=sum(row.num for row in rows if row.reviewer_kind == "human"),
-            num_automatic=sum(row.num for row in rows if row.reviewer_kind == "automatic"),
-            decisions=decisions,
+            return read_counts(connection, self.recipe, self._settings(connection).accept, kind=kind)
+
+    # -- leases ---------------------------------------------------------------------------------------------------
+
+    def claim(
+        self, reviewer: str, *, role: Role = "review", kind: str = "", after: str = "", item_key: str = ""
+    ) -> Lease | None:
+        """Lease the next item to a person, or that item; None if there is nothing (left) for them to decide.
+
+        An item that the person holds already is leased again under a new generation: the newest page wins.
+        """
+
+        def work(connection: sa.Connection) -> Lease | None:
+            is_random = not kind and not item_key and next(self._served) % RANDOM_EVERY == 0
+            origin: Any = "chosen" if item_key else "random" if is_random else "priority"
+            request = Request(
+                reviewer=reviewer,
+                role=role,
+                kind=kind,
+                after=after,
+                item_key=item_key,
+                origin=origin,
+                lease_seconds=self._settings(connection).lease_seconds,
+            )
+            return claims.claim(connection, self.recipe, request)
+
+        return self.database.write(work)
+
+    def extend(self, lease: Lease) -> Lease:
+        """Make a lease last for another full term. Raises LeaseLostError if it was lost."""
+        return self.database.write(
+            lambda connection: claims.extend(connection, self.recipe, lease, self._settings(connection).lease_seconds)
         )
+
+    def release(self, lease: Lease, *, skip: bool = False) -> bool:
+        """Give an item back; `skip` serves it to this person after all others. False if the lease was lost before."""
+        return self.database.write(lambda connection: claims.release(connection, self.recipe, lease, skip=skip))
+
+    def leases(self, reviewer: str) -> list[Lease]:
+        """Return what a person holds now, the oldest first."""
+        with self.database.read() as connection:
+            return claims.list_leases(connection, self.recipe, reviewer)
 
     # -- verdicts -------------------------------------------------------------------------------------------------
 
@@ -219,6 +212,9 @@ class ReviewQueue:
         *,
         token: str = "",
         expected: int | None = None,
+        generation: int | None = None,
+        role: Role = "review",
+        details: VoteDetails | None = None,
     ) -> Verdict:
         """Record one verdict; it is on disk when this returns. See `Vote` for the fields, `record` for the errors."""
         vote = Vote(
@@ -230,6 +226,22 @@ class ReviewQueue:
             edited_answer=edited_answer,
             token=token,
             expected=expected,
+            generation=generation,
+            role=role,
+            details=details or VoteDetails(),
+        )
+        return self.record([vote])[0]
+
+    def undo(self, verdict: Verdict, reviewer: str, reason: str = "", *, token: str = "") -> Verdict:
+        """Take a verdict back: the item is open again for the same reviewer or another. Raises as `record` does."""
+        vote = Vote(
+            item_key=verdict.key,
+            decision="undo",
+            reviewer=reviewer,
+            reason=reason,
+            token=token,
+            supersedes=verdict.sequence,
+            role=verdict.role,
         )
         return self.record([vote])[0]
 
@@ -237,13 +249,13 @@ class ReviewQueue:
         """Record many verdicts in one transaction, all or none.
 
         Raises:
-            VerdictRefusedError, VerdictConflictError, ItemWithdrawnError: see `chain.append_votes`.
+            VerdictRefusedError, VerdictConflictError, LeaseLostError, ItemWithdrawnError: see `append.append_votes`.
         """
         return self.database.write(lambda connection: append_votes(connection, self.recipe, votes))
 
     def current_verdicts(self, accept: Accept = "human", item_keys: Collection[str] | None = None) -> dict[str, Verdict]:
         """Return item key -> the verdict that counts, for these items (default: all that were ever decided)."""
-        current = newest_verdicts(self.verdicts_after(0), accept)
+        current = counting_verdicts(self.verdicts_after(0), accept, self.settings().overlap)
         return current if item_keys is None else {key: current[key] for key in item_keys if key in current}
 
     def verdicts_after(self, sequence: int, *, limit: int | None = None) -> list[Verdict]:
@@ -253,12 +265,22 @@ class ReviewQueue:
             query = sa.select(schema.verdicts).where(*chosen).order_by(schema.verdicts.c.sequence).limit(limit)
             return [as_verdict(row) for row in connection.execute(query).mappings()]
 
+    def state_sequence(self) -> int:
+        """Return the number of the newest verdict that changed what counts; cheap, for whoever looks often."""
+        with self.database.read() as connection:
+            query = sa.select(schema.queues.c.state_sequence).where(schema.queues.c.recipe == self.recipe)
+            return int(connection.execute(query).scalar_one_or_none() or 0)
+
     def history(self, item_key: str) -> list[Verdict]:
         """Return every verdict on an item, oldest first."""
         with self.database.read() as connection:
             chosen = (schema.verdicts.c.recipe == self.recipe, schema.verdicts.c.item_key == item_key)
             query = sa.select(schema.verdicts).where(*chosen).order_by(schema.verdicts.c.sequence)
             return [as_verdict(row) for row in connection.execute(query).mappings()]
+
+    def resolution(self, item_key: str) -> Resolution:
+        """Return what the verdicts on an item come to."""
+        return resolve(self.history(item_key), self.settings().overlap)
 
     def audited_verdicts(self) -> tuple[list[Verdict], str]:
         """Return every verdict, oldest first, and the head of the chain, once the whole chain has been checked.
@@ -267,15 +289,13 @@ class ReviewQueue:
             LedgerTamperedError: if a row was changed, removed or put in from outside.
         """
         mine = schema.verdicts.c.recipe == self.recipe
-        joined = schema.queues.outerjoin(schema.verdicts, schema.queues.c.recipe == schema.verdicts.c.recipe)
-        chain = (schema.queues.c.num_verdicts, schema.queues.c.head)
-        query = sa.select(schema.verdicts, *chain).select_from(joined).where(schema.queues.c.recipe == self.recipe)
-        with self.database.read() as connection:
-            rows = connection.execute(query.order_by(schema.verdicts.c.sequence)).mappings().all()
-            if not rows:
-                rows = connection.execute(sa.select(schema.verdicts).where(mine).limit(1)).mappings().all()
-        length, head = (rows[0].get("num_verdicts", 0), rows[0].get("head", "")) if rows else (0, "")
-        rows = [row for row in rows if row["sequence"] is not None]
+        chain = sa.select(schema.queues.c.num_verdicts, schema.queues.c.head).where(schema.queues.c.recipe == self.recipe)
+        with self.database.snapshot() as connection:
+            rows = (
+                connection.execute(sa.select(schema.verdicts).where(mine).order_by(schema.verdicts.c.sequence)).mappings().all()
+            )
+            found = connection.execute(chain).one_or_none()
+        length, head = (found.num_verdicts, found.head) if found else (0, "")
         check_chain(rows, length=length, head=head)
         return [as_verdict(row) for row in rows], head
 
@@ -295,12 +315,27 @@ class ReviewQueue:
 
     def _settings(self, connection: sa.Connection) -> QueueSettings:
         row = connection.execute(sa.select(schema.queues).where(schema.queues.c.recipe == self.recipe)).one_or_none()
-        return QueueSettings(policy=row.policy, accept=row.accept, rubric=row.rubric) if row else QueueSettings()
+        if row is None:
+            return QueueSettings()
+        return QueueSettings(
+            policy=row.policy, accept=row.accept, rubric=row.rubric, overlap=row.overlap, lease_seconds=row.lease_seconds
+        )
 
-    def _status(self, status: Status, accept: Accept) -> list[sa.ColumnElement[bool]]:
-        chosen = [self._mine, schema.items.c.is_listed.is_(True)]
-        if status != "all":
-            chosen.append(_counting(accept) == 0 if status == "open" else _counting(accept) > 0)
+    def _chosen(self, status: Status, accept: Accept, kind: str | None) -> list[sa.ColumnElement[bool]]:
+        item = schema.items.c
+        chosen = [self._mine, item.is_listed, *([item.kind == kind] if kind else [])]
+        counted = item.human_sequence > 0
+        if accept == "automatic":
+            counted = counted | ((item.state == "open") & (item.automatic_sequence > 0))
+        match status:
+            case "open":
+                chosen.append(~counted)
+            case "decided":
+                chosen.append(counted)
+            case "disputed":
+                chosen.append(item.state == "disputed")
+            case "all":
+                pass
         return chosen
 
     def _entries(self, connection: sa.Connection, rows: Sequence[Any], settings: QueueSettings) -> list[QueueEntry]:
@@ -317,18 +352,12 @@ class ReviewQueue:
                 human=found.get(row["human_sequence"]),
                 automatic=found.get(row["automatic_sequence"]),
                 accept=settings.accept,
+                state=row["state"],
+                num_votes=row["num_votes"],
+                last_sequence=row["last_sequence"],
             )
             for row in rows
         ]
-
-
-def newest_verdicts(verdicts: Iterable[Verdict], accept: Accept) -> dict[str, Verdict]:
-    """Return item key -> the verdict that counts: the newest of a person, else (if accepted) the newest automatic one."""
-    human: dict[str, Verdict] = {}
-    automatic: dict[str, Verdict] = {}
-    for verdict in verdicts:
-        (human if verdict.reviewer_kind == "human" else automatic)[verdict.key] = verdict
-    return automatic | human if accept == "automatic" else human
 
 
 def list_recipes(database: Database) -> list[str]:
@@ -345,16 +374,3 @@ def open_queue(home: Home, recipe: str) -> Iterator[ReviewQueue]:
         yield queue
     finally:
         queue.close()
-
-
-_ENSURE_QUEUE = sa.text(
-    "INSERT INTO review_queues (recipe, policy, accept, rubric, num_verdicts, head)"
-    " VALUES (:recipe, '', '', '', 0, '') ON CONFLICT (recipe) DO NOTHING"
-)
-
-
-def _counting(accept: Accept) -> sa.ColumnElement[int]:
-    if accept == "human":
-        return schema.items.c.human_sequence
-    human = schema.items.c.human_sequence
-    return sa.case((human > 0, human), else_=schema.items.c.automatic_sequence)

@@ -18,10 +18,10 @@ from curation.errors import (
 )
 from curation.records import Decision, Example, PreferencePair, ReviewItem
 from curation.review import schema
-from curation.review.chain import Vote
 from curation.review.config import ReviewConfig
 from curation.review.items import build_items
 from curation.review.queue import ReviewQueue, SyncReport, list_recipes
+from curation.review.queue.vote import Vote
 
 CONFIG = ReviewConfig()
 LENIENT = ReviewConfig(accept="automatic", automatic=("length",))
@@ -235,7 +235,7 @@ def test_recipes_in_one_database_do_not_see_each_other(database: Database, make_
         "DELETE FROM review_queues",
         "UPDATE review_verdicts SET sequence = 4 WHERE sequence = 3",
         "INSERT INTO review_verdicts SELECT recipe, 4, item_key, 'approve', reviewer, 'human', '', '', created_at, NULL,"
-        " hash, hash FROM review_verdicts WHERE sequence = 3",
+        " hash, hash, 'review', 0, '' FROM review_verdicts WHERE sequence = 3",
     ],
 )
 def test_any_change_to_a_recorded_verdict_is_found(queue: ReviewQueue, make_items: Make, damage: str) -> None:

@@ -16,7 +16,7 @@ from curation.errors import RemoteBindError
 from curation.home import Home
 from curation.review.config import ReviewConfig
 from curation.review.queue import ReviewQueue, open_queue
-from curation.review.serve import DatabaseQueues, serve
+from curation.review.web.serve import DatabaseQueues, serve
 
 
 @pytest.fixture
@@ -55,7 +55,10 @@ def test_the_server_answers_on_loopback_and_stops_when_told(home: Home) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     code = (
-        f"from curation.review.serve import serve; from curation.home import Home; serve(Home.from_environment(), port={port})"
+        "from curation.review.web.serve import serve
+from curation.home import Home
+"
+        f"serve(Home.from_environment(), port={port})"
     )
     environment = os.environ | {"TUNEWRIGHT_HOME": str(home.path)}
     server = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)

@@ -1,0 +1,213 @@
+"""Appending verdicts: checked, numbered and hash-chained in one transaction, many at a time.
+
+    append_votes(connection, "sdk_assistant", [Vote(item_key="9f...", decision="approve", reviewer="Ada", token="51...")])
+
+The recipe's row in `review_queues` is locked first, so that numbers have no gaps and appear in order: whoever has read
+up to number n has missed nothing before it. The verdicts are the outbox: sensors and webhooks read them by number.
+In the same transaction the reviewer's slot is taken or found to be lost, the item's state is worked out anew from its
+verdicts, and the counts move with it.
+"""
+
+import datetime
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from curation.errors import ItemWithdrawnError, VerdictConflictError, VerdictRefusedError
+from curation.records import Verdict
+from curation.review import schema
+from curation.review.queue.chain import as_verdict, hash_row
+from curation.review.queue.counts import move_counts
+from curation.review.queue.resolution import resolve, resolve_item
+from curation.review.queue.slots import database_now, fit_slots, take_slot
+from curation.review.queue.vote import Vote, check_vote
+
+_CHUNK = 500
+_SETTLED = (
+    "state",
+    "num_votes",
+    "human_sequence",
+    "human_decision",
+    "automatic_sequence",
+    "automatic_decision",
+    "last_sequence",
+)
+"""What the verdicts on an item change about it."""
+
+
+def append_votes(connection: sa.Connection, recipe: str, votes: Sequence[Vote]) -> list[Verdict]:
+    """Append votes in order and return the verdicts as recorded.
+
+    Raises:
+        VerdictRefusedError: if a vote does not fit its item.
+        VerdictConflictError: if somebody decided an item after the voter had looked at it.
+        LeaseLostError: if the voter's lease has run out, or somebody else has the item now.
+        ItemWithdrawnError: if an item is not in the queue (any more).
+    """
+    return _Appending(connection, recipe, votes).run(votes)
+
+
+class _Appending:
+    """One transaction's worth of votes on one recipe."""
+
+    def __init__(self, connection: sa.Connection, recipe: str, votes: Sequence[Vote]) -> None:
+        self.connection, self.recipe = connection, recipe
+        self.length, self.head, self.overlap = _lock_chain(connection, recipe)
+        self.now = database_now(connection)
+        keys = {vote.item_key for vote in votes}
+        self.items = {row["item_key"]: row for row in select_rows(connection, schema.items, "item_key", recipe, keys)}
+        tokens = {vote.token for vote in votes if vote.token}
+        self.recorded = {row["token"]: row for row in select_rows(connection, schema.verdicts, "token", recipe, tokens)}
+        people = {vote.item_key for vote in votes if vote.reviewer_kind == "human"}
+        self.said: dict[str, list[Verdict]] = {}
+        for row in sorted(
+            select_rows(connection, schema.verdicts, "item_key", recipe, people), key=lambda row: row["sequence"]
+        ):
+            self.said.setdefault(row["item_key"], []).append(as_verdict(row))
+        self.slots: dict[str, list[dict[str, Any]]] = {}
+        for row in select_rows(connection, schema.slots, "item_key", recipe, people):
+            self.slots.setdefault(row["item_key"], []).append(row)
+        self.rows: list[dict[str, Any]] = []
+        self.before = {key: dict(row) for key, row in self.items.items()}
+
+    def run(self, votes: Sequence[Vote]) -> list[Verdict]:
+        result, touched = [], set[str]()
+        for vote in votes:
+            if vote.token in self.recorded:
+                result.append(_replay(self.recorded[vote.token], vote))
+                continue
+            result.append(as_verdict(self._append(vote)))
+            touched.add(vote.item_key)
+        if self.rows:
+            self._store(sorted(touched))
+        return result
+
+    def _append(self, vote: Vote) -> dict[str, Any]:
+        item = self.items.get(vote.item_key)
+        if item is None or not item["is_listed"]:
+            raise ItemWithdrawnError(item=vote.item_key)
+        check_vote(item, vote)
+        newest = item["last_sequence" if vote.reviewer_kind == "human" else "automatic_sequence"]
+        if vote.expected is not None and vote.expected != newest:
+            raise self._conflict(newest)
+        number = self.length + len(self.rows) + 1
+        supersedes = self._take(vote, number) if vote.reviewer_kind == "human" else 0
+        row = self._link(vote, number, supersedes)
+        self.rows.append(row)
+        self.head = row["hash"]
+        self.recorded |= {vote.token: row} if vote.token else {}
+        self._settle(item, vote, as_verdict(row))
+        return row
+
+    def _take(self, vote: Vote, number: int) -> int:
+        """Take the voter's slot and return the sequence of the verdict that this one replaces."""
+        said = self.said.setdefault(vote.item_key, [])
+        slots = self.slots.setdefault(vote.item_key, [])
+        return take_slot(slots, vote, number, self.now, resolve(said, self.overlap), self._conflict)
+
+    def _settle(self, item: dict[str, Any], vote: Vote, verdict: Verdict) -> None:
+        """Work out what the item's verdicts come to now."""
+        if vote.reviewer_kind == "automatic":
+            item |= {"automatic_sequence": verdict.sequence, "automatic_decision": verdict.decision}
+            return
+        said = self.said[vote.item_key]
+        said.append(verdict)
+        outcome = resolve_item(item, said, self.overlap)
+        item |= {
+            "state": outcome.state,
+            "num_votes": len(outcome.votes),
+            "human_sequence": outcome.verdict.sequence if outcome.verdict else 0,
+            "human_decision": outcome.verdict.decision if outcome.verdict else "",
+            "last_sequence": verdict.sequence,
+        }
+        fit_slots(self.slots[vote.item_key], item, outcome, self.overlap)
+
+    def _link(self, vote: Vote, sequence: int, supersedes: int) -> dict[str, Any]:
+        row = {
+            "recipe": self.recipe,
+            "sequence": sequence,
+            "item_key": vote.item_key,
+            "decision": vote.decision,
+            "reviewer": vote.reviewer,
+            "reviewer_kind": vote.reviewer_kind,
+            "reason": vote.reason,
+            "edited_answer": vote.edited_answer,
+            "created_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "token": vote.token or None,
+            "previous_hash": self.head,
+            "role": vote.role,
+            "supersedes": supersedes,
+            "details": vote.details.to_json(),
+        }
+        return row | {"hash": hash_row(row)}
+
+    def _store(self, touched: list[str]) -> None:
+        connection = self.connection
+        connection.execute(schema.verdicts.insert(), self.rows)
+        update = schema.items.update().where(
+            schema.items.c.recipe == self.recipe, schema.items.c.item_key == sa.bindparam("touched_key")
+        )
+        values = [{"touched_key": key} | {f"new_{name}": self.items[key][name] for name in _SETTLED} for key in touched]
+        connection.execute(update.values({name: sa.bindparam(f"new_{name}") for name in _SETTLED}), values)
+        for key in touched:
+            store_slots(connection, self.recipe, key, self.slots.get(key, []))
+        move_counts(connection, [(self.before[key], self.items[key]) for key in touched])
+        counting = ("human_sequence", "automatic_sequence", "state")
+        has_moved = any(self.before[key][name] != self.items[key][name] for key in touched for name in counting)
+        moved = schema.queues.update().where(schema.queues.c.recipe == self.recipe)
+        new = {"num_verdicts": self.rows[-1]["sequence"], "head": self.rows[-1]["hash"]}
+        connection.execute(moved.values(**new, **({"state_sequence": new["num_verdicts"]} if has_moved else {})))
+
+    def _conflict(self, sequence: int) -> VerdictConflictError:
+        recorded = next((row for row in self.rows if row["sequence"] == sequence), None)
+        if recorded is None:
+            chosen = (schema.verdicts.c.recipe == self.recipe, schema.verdicts.c.sequence == sequence)
+            recorded = self.connection.execute(sa.select(schema.verdicts).where(*chosen)).mappings().one_or_none()
+        if recorded is None:
+            return VerdictConflictError(reviewer="Nobody", decision="nothing")
+        return VerdictConflictError(reviewer=recorded["reviewer"], decision=recorded["decision"])
+
+
+def store_slots(connection: sa.Connection, recipe: str, item_key: str, slots: list[dict[str, Any]]) -> None:
+    """Write back the slots of an item that have changed (`is_new`, `is_changed`, `is_gone`)."""
+    table = schema.slots.c
+    one = (table.recipe == recipe, table.item_key == item_key, table.slot == sa.bindparam("slot_number"))
+    for slot in slots:
+        row = {name: slot[name] for name in schema.slots.c.keys()}  # noqa: SIM118 (a column collection, not a dict)
+        if slot.get("is_gone"):
+            connection.execute(schema.slots.delete().where(*one), {"slot_number": slot["slot"]})
+        elif slot.get("is_new"):
+            connection.execute(schema.slots.insert(), row)
+        elif slot.get("is_changed"):
+            changing = {name: row[name] for name in ("holder", "generation", "origin", "expires_at", "done_sequence")}
+            connection.execute(schema.slots.update().where(*one).values(**changing), {"slot_number": slot["slot"]})
+
+
+def _lock_chain(connection: sa.Connection, recipe: str) -> tuple[int, str, int]:
+    table = schema.queues.c
+    query = sa.select(table.num_verdicts, table.head, table.overlap).where(table.recipe == recipe)
+    row = connection.execute(query.with_for_update()).one_or_none()
+    return (row.num_verdicts, row.head, row.overlap) if row else (0, "", 1)
+
+
+def select_rows(
+    connection: sa.Connection, table: sa.Table, column: str, recipe: str, values: set[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a recipe whose column holds one of these values."""
+    ordered = sorted(values)
+    for start in range(0, len(ordered), _CHUNK):
+        chosen = table.c[column].in_(ordered[start : start + _CHUNK])
+        for row in connection.execute(sa.select(table).where(table.c.recipe == recipe, chosen)).mappings():
+            yield dict(row)
+
+
+def _sequence(row: dict[str, Any]) -> int:
+    return int(row["sequence"])
+
+
+def _replay(row: dict[str, Any], vote: Vote) -> Verdict:
+    same = all(row[name] == getattr(vote, name) for name in ("item_key", "decision", "reviewer", "reason", "edited_answer"))
+    if not same:
+        raise VerdictRefusedError(problem="this page was already used for another decision. Load the item again.")
+    return as_verdict(row)

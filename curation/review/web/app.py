@@ -1,0 +1,103 @@
+"""The review app: pages on which a person approves, edits, rejects or prefers, and everything around that.
+
+    app = create_app({"sdk_assistant": queue}, AccountsIdentity(accounts), dagster_url="http://127.0.0.1:3000")
+
+Every action is a plain HTML form (POST, then 303); the scripts only make it quicker. Each area of pages is a module
+`*_routes.py` with `add_routes(app, site)`. See `guard.py` for what is refused before a request gets here.
+"""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from curation.errors import (
+    DatabaseError,
+    ItemWithdrawnError,
+    LeaseLostError,
+    TunewrightError,
+    UnknownIdError,
+    VerdictConflictError,
+    VerdictRefusedError,
+)
+from curation.review.queue import ReviewQueue
+from curation.review.web import item_routes, queue_routes
+from curation.review.web.guard import LOOPBACK, Guard
+from curation.review.web.site import ForbiddenError, Identity, LoginNeededError, Site
+
+MAX_BODY_BYTES = 4 << 20
+STATIC = Path(__file__).parent / "static"
+
+_STATUS_CODES: dict[type[TunewrightError], int] = {
+    UnknownIdError: 404,
+    ItemWithdrawnError: 409,
+    VerdictConflictError: 409,
+    LeaseLostError: 409,
+    VerdictRefusedError: 422,
+    DatabaseError: 503,
+    LoginNeededError: 401,
+    ForbiddenError: 403,
+}
+
+
+def create_app(
+    queues: Mapping[str, ReviewQueue], identity: Identity, *, dagster_url: str = "", hosts: Collection[str] = ()
+) -> FastAPI:
+    """Return the app over these queues (recipe -> queue). `hosts` are served besides the loopback names."""
+    app = FastAPI(title="Tunewright review", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Guard, hosts=LOOPBACK | frozenset(hosts), max_body_bytes=MAX_BODY_BYTES)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    site = Site(queues, identity, dagster_url=dagster_url)
+    app.state.site = site
+    _add_errors(app, site)
+    for area in (queue_routes, item_routes):
+        area.add_routes(app, site)
+    return app
+
+
+def _add_errors(app: FastAPI, site: Site) -> None:
+    @app.exception_handler(TunewrightError)
+    def refuse(request: Request, error: TunewrightError) -> Response:
+        code = next((code for cls, code in _STATUS_CODES.items() if isinstance(error, cls)), 500)
+        if isinstance(error, LoginNeededError) and request.method == "GET" and not _is_api(request):
+            back = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+            return RedirectResponse(f"/login?{urlencode({'back': back})}", 303)
+        return answer(request, code, str(error))
+
+    @app.exception_handler(StarletteHTTPException)
+    def fail(request: Request, error: StarletteHTTPException) -> Response:
+        return answer(request, error.status_code, str(error.detail))
+
+    @app.exception_handler(RequestValidationError)
+    def miss(request: Request, error: RequestValidationError) -> Response:
+        if _is_api(request):
+            return JSONResponse({"error": "The request does not fit the schema.", "details": _details(error)}, 422)
+        return answer(request, 404, "There is no such page.")
+
+    def answer(request: Request, code: int, message: str) -> Response:
+        if _is_api(request):
+            return JSONResponse({"error": message}, code)
+        return site.render(
+            "problem.html", request, status_code=code, code=code, message=message, person=_visitor(site, request)
+        )
+
+
+def _visitor(site: Site, request: Request) -> object:
+    try:
+        return site.visitor(request)
+    except DatabaseError:
+        return None
+
+
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith("/api/")
+
+
+def _details(error: RequestValidationError) -> list[dict[str, str]]:
+    return [{"where": ".".join(map(str, found["loc"])), "problem": str(found["msg"])} for found in error.errors()[:20]]

@@ -1,0 +1,84 @@
+"""The list of queues and the page of one queue: how far it is, and the way to the next item."""
+
+from dataclasses import asdict
+from typing import Annotated
+from urllib.parse import quote, urlencode
+
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.responses import Response
+
+from curation.review.queue import ReviewQueue, Status
+from curation.review.queue.vote import Role
+from curation.review.web.pages import PAGE_SIZE, find_done
+from curation.review.web.site import Site
+
+OptionalKey = Annotated[str, Query(pattern="^([0-9a-f]{32})?$")]
+Kind = Annotated[str, Query(pattern="^(example|pair|task|document|)$")]
+WorkRole = Annotated[Role, Query()]
+Page = Annotated[int, Query(ge=1, le=1_000_000)]
+
+
+def add_routes(app: FastAPI, site: Site) -> None:
+    """Add the pages of this module."""
+    _add_overview(app, site)
+    _add_next(app, site)
+
+
+def _add_overview(app: FastAPI, site: Site) -> None:
+    @app.get("/", response_class=HTMLResponse)
+    def show_recipes(request: Request) -> Response:
+        site.person(request)
+        counts = {recipe: site.queues[recipe].counts() for recipe in sorted(site.queues)}
+        return site.render("recipes.html", request, counts=counts)
+
+    @app.get("/health")
+    def report_health() -> dict[str, object]:
+        return {"status": "ok", "recipes": len(list(site.queues))}
+
+    @app.get("/api/recipes/{recipe}/counts")
+    def count_items(request: Request, recipe: str) -> dict[str, object]:
+        site.person(request)
+        counts = site.queue(recipe).counts()
+        return {"recipe": recipe, **asdict(counts), "num_decided": counts.num_decided}
+
+    @app.get("/recipes/{recipe}", response_class=HTMLResponse)
+    def show_queue(
+        request: Request, recipe: str, status: Status = "open", kind: Kind = "", page: Page = 1, done: OptionalKey = ""
+    ) -> Response:
+        person, queue = site.person(request), site.queue(recipe)
+        entries = queue.list_items(status, offset=(page - 1) * PAGE_SIZE, limit=PAGE_SIZE + 1, kind=kind or None)
+        return site.render(
+            "queue.html",
+            request,
+            recipe=recipe,
+            counts=queue.counts(),
+            settings=queue.settings(),
+            entries=entries[:PAGE_SIZE],
+            has_next=len(entries) > PAGE_SIZE,
+            status=status,
+            kind=kind,
+            page=page,
+            done=find_done(queue, done, person),
+            held=queue.leases(person.name),
+        )
+
+
+def _add_next(app: FastAPI, site: Site) -> None:
+    @app.get("/recipes/{recipe}/next")
+    def go_to_next(
+        request: Request, recipe: str, after: OptionalKey = "", kind: Kind = "", role: WorkRole = "review"
+    ) -> Response:
+        person = site.require(request, "adjudicator" if role == "adjudication" else "reviewer")
+        return to_next(site.queue(recipe), person.name, after=after, kind=kind, role=role)
+
+
+def to_next(
+    queue: ReviewQueue, name: str, *, after: str = "", kind: str = "", role: Role = "review", done: str = ""
+) -> Response:
+    """Lease the next item to a person and send them there; to the queue if nothing is left."""
+    lease = queue.claim(name, role=role, kind=kind, after=after)
+    given = {"kind": kind, "done": done, "role": role if role != "review" else ""}
+    query = urlencode({name: value for name, value in given.items() if value})
+    path = f"/recipes/{quote(queue.recipe, safe='')}" + (f"/items/{lease.item_key}" if lease else "")
+    return RedirectResponse(f"{path}?{query}" if query else path, 303)

@@ -1,0 +1,129 @@
+"""What every page is given: the queues, who is asking, and how templates are filled.
+
+def add_routes(app: FastAPI, site: Site) -> None:
+@app.get("/recipes/{recipe}/pace", response_class=HTMLResponse)
+def show_pace(request: Request, recipe: str) -> Response:
+person = site.require(request, "lead")
+return site.render("pace.html", request, recipe=recipe, person=person)
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlencode, urlsplit
+
+import jinja2
+from fastapi import HTTPException, Request
+from fastapi.responses import HTMLResponse
+
+from curation.errors import TunewrightError
+from curation.review.accounts.person import Person, Role
+from curation.review.queue import ReviewQueue
+from curation.review.web import show
+from curation.review.web.forms import REASONS
+from curation.review.web.labels import DECISIONS, KINDS
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+class LoginNeededError(TunewrightError):
+    """Log in first."""
+
+
+class ForbiddenError(TunewrightError):
+    """This page is for a {role}, and {name} is a {own}. Ask a lead if you need it."""
+
+
+class Identity(Protocol):
+    """Tells who sends a request."""
+
+    def identify(self, request: Request) -> Person | None:
+        """Return the person, or None if nobody is logged in."""
+        ...
+
+
+class OnePerson:
+    """Takes everybody who can reach the app for one person: for a machine that only they use, and for tests."""
+
+    def __init__(self, person: Person) -> None:
+        self._person = person
+
+    def identify(self, request: Request) -> Person | None:
+        """Return the person."""
+        return self._person
+
+
+class Site:
+    """The queues, the people and the templates of one review app. Thread-safe."""
+
+    def __init__(self, queues: Mapping[str, ReviewQueue], identity: Identity, *, dagster_url: str = "") -> None:
+        self.queues = queues
+        self.identity = identity
+        self._environment = _environment(dagster_url)
+
+    def queue(self, recipe: str) -> ReviewQueue:
+        """Return the queue of a recipe. Raises HTTPException 404."""
+        if recipe not in self.queues:
+            raise HTTPException(404, f"There is no review queue of a recipe '{recipe}'.")
+        return self.queues[recipe]
+
+    def visitor(self, request: Request) -> Person | None:
+        """Return who is asking, or None if nobody is logged in."""
+        if not hasattr(request.state, "person"):
+            request.state.person = self.identity.identify(request)
+        person: Person | None = request.state.person
+        return person
+
+    def person(self, request: Request) -> Person:
+        """Return who is asking.
+
+        Raises:
+            LoginNeededError: answered with the login page, or 401 under /api.
+        """
+        person = self.visitor(request)
+        if person is None:
+            raise LoginNeededError
+        return person
+
+    def require(self, request: Request, role: Role) -> Person:
+        """Return who is asking, who has at least this role.
+
+        Raises:
+            LoginNeededError, ForbiddenError: answered with the login page or 403.
+        """
+        person = self.person(request)
+        if not person.may(role):
+            raise ForbiddenError(role=role, name=person.name, own=person.role)
+        return person
+
+    def fill(self, template: str, **values: Any) -> str:
+        """Fill a template; everything printed is escaped, and a name that is missing is an error."""
+        return self._environment.get_template(template).render(**values)
+
+    def render(self, template: str, request: Request, *, status_code: int = 200, **values: Any) -> HTMLResponse:
+        """Answer a request with a page."""
+        given = {"person": self.visitor(request), "path": request.url.path} | values
+        return HTMLResponse(self.fill(template, **given), status_code)
+
+
+def _environment(dagster_url: str) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=show.encodable,
+    )
+    safe_url = dagster_url if urlsplit(dagster_url).scheme in ("http", "https") else ""
+    environment.globals.update(dagster_url=safe_url, decisions=DECISIONS, kinds=KINDS, reasons=REASONS, person=None, path="")
+    environment.filters.update(
+        reveal=show.reveal,
+        excerpt=show.excerpt,
+        pretty_json=show.pretty_json,
+        prompt_text=show.prompt_text,
+        query=lambda values: urlencode({name: value for name, value in values.items() if value not in ("", None)}),
+        when=lambda moment: f"{moment[:10]} {moment[11:16]} UTC",
+        thousands=lambda number: f"{number:,}",
+    )
+    return environment
