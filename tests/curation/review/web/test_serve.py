@@ -55,9 +55,7 @@ def test_the_server_answers_on_loopback_and_stops_when_told(home: Home) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     code = (
-        "from curation.review.web.serve import serve
-from curation.home import Home
-"
+        "from curation.review.web.serve import serve\nfrom curation.home import Home\n"
         f"serve(Home.from_environment(), port={port})"
     )
     environment = os.environ | {"TUNEWRIGHT_HOME": str(home.path)}
