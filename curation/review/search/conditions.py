@@ -1,0 +1,166 @@
+"""What the filters of a search mean in SQL, and which of them leave so few items that these are looked at alone.
+
+residual(connection, "sdk_assistant", parse_query("-task:routing"))      [is_listed, task NOT IN ('routing')]
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from curation.review import schema
+from curation.review.search.index import ARRIVALS
+from curation.review.search.query import Query
+
+Condition = sa.ColumnElement[bool]
+_REASON_CHARS = 40
+"""Beginning of a reason that is indexed; codes are shorter."""
+
+
+class _Scope(NamedTuple):
+    recipe: str
+    is_sqlite: bool
+
+
+def residual(connection: sa.Connection, recipe: str, query: Query) -> list[Condition]:
+    """Return what an item has to fulfil besides its words."""
+    scope = _Scope(recipe, connection.dialect.name == "sqlite")
+    found = [] if "withdrawn" in query.values("state") else [schema.items.c.is_listed == sa.true()]
+    for is_negated in (False, True):
+        for field in dict.fromkeys(each.field for each in query.filters if each.is_negated == is_negated):
+            values = query.values(field, is_negated=is_negated)
+            condition = _CONDITIONS[field](scope, values)
+            found.append(sa.not_(condition) if is_negated else condition)
+    return found
+
+
+def _column(name: str) -> Callable[[_Scope, Sequence[str]], Condition]:
+    return lambda _, values: schema.items.c[name].in_(values)
+
+
+def _state(scope: _Scope, values: Sequence[str]) -> Condition:
+    table = schema.items.c
+    states = [value for value in values if value != "withdrawn"]
+    listed = sa.and_(table.state.in_(states), table.is_listed == sa.true())
+    return sa.or_(listed, table.is_listed == sa.false()) if "withdrawn" in values else listed
+
+
+def _decision(scope: _Scope, values: Sequence[str]) -> Condition:
+    return schema.items.c.human_decision.in_(["" if value == "none" else value for value in values])
+
+
+def _said_by(scope: _Scope, values: Sequence[str]) -> Condition:
+    return _has_verdict(scope, schema.verdicts.c.reviewer.in_(values))
+
+
+def _said_why(scope: _Scope, values: Sequence[str]) -> Condition:
+    return _has_verdict(scope, _reason(scope.is_sqlite, values))
+
+
+def _has_verdict(scope: _Scope, condition: Condition) -> Condition:
+    table = schema.verdicts.c
+    query = sa.select(sa.literal(1)).where(table.recipe == scope.recipe, table.item_key == schema.items.c.item_key, condition)
+    return query.correlate(schema.items).exists()
+
+
+def _reason(is_sqlite: bool, codes: Sequence[str]) -> Condition:
+    """A reason is `code`, or `code: comment`; only its beginning is indexed, in the order of its bytes."""
+    start: sa.ColumnElement[str] = sa.literal_column(f"substr(review_verdicts.reason, 1, {_REASON_CHARS})", sa.Text)
+    start = start if is_sqlite else start.collate("C")
+    shorts = [code[: _REASON_CHARS - 1] for code in codes]
+    return sa.or_(*(sa.or_(start == code, sa.and_(start >= f"{code}:", start < f"{code};")) for code in shorts))
+
+
+def _before(scope: _Scope, values: Sequence[str]) -> Condition:
+    return schema.items.c.opened_at < min(values)
+
+
+def _after(scope: _Scope, values: Sequence[str]) -> Condition:
+    return schema.items.c.opened_at >= max(values)
+
+
+_CONDITIONS: dict[str, Callable[[_Scope, Sequence[str]], Condition]] = {
+    "kind": _column("kind"),
+    "task": _column("task"),
+    "lot": _column("lot"),
+    "state": _state,
+    "decision": _decision,
+    "reviewer": _said_by,
+    "reason": _said_why,
+    "before": _before,
+    "after": _after,
+}
+"""Field -> its condition. `before` and `after` speak of the day (UTC) on which an item came into the queue."""
+
+
+def arrival_range(connection: sa.Connection, recipe: str, query: Query) -> tuple[int, int]:
+    """Return the arrivals between which (neither included) the items of the days asked for lie."""
+    low, high = -1, ARRIVALS
+    if query.values("after"):
+        low = max(low, first_since(connection, recipe, max(query.values("after"))) - 1)
+    if query.values("before"):
+        high = min(high, first_since(connection, recipe, min(query.values("before"))))
+    return low, high
+
+
+def first_since(connection: sa.Connection, recipe: str, day: str) -> int:
+    """Return the arrival of the first item that came on this day or later, by bisection: later items came later."""
+    table = schema.items.c
+    last = connection.execute(sa.select(sa.func.max(table.arrival)).where(table.recipe == recipe)).scalar() or 0
+    query = sa.select(table.arrival, table.opened_at).where(table.recipe == recipe, table.arrival >= sa.bindparam("middle"))
+    query = query.order_by(table.arrival).limit(1)
+    low, high = 0, last + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(query, {"middle": middle}).one()
+        if row.opened_at < day:
+            low = row.arrival + 1
+        else:
+            high = middle
+    return low
+
+
+def few_arrivals(connection: sa.Connection, recipe: str, query: Query, *, has_words: bool, most: int) -> list[int] | None:
+    """Return the arrivals of the items that a filter leaves, if it leaves `most` at most; None if no filter does."""
+    conditions = []
+    if query.values("reviewer"):
+        conditions.append(schema.verdicts.c.reviewer.in_(query.values("reviewer")))
+    if query.values("reason"):
+        conditions.append(_reason(connection.dialect.name == "sqlite", query.values("reason")))
+    for condition in conditions:
+        found = _arrivals_said(connection, recipe, condition, most)
+        if found is not None:
+            return found
+    return _arrivals_in_state(connection, recipe, query, most) if has_words else None
+
+
+def _arrivals_said(connection: sa.Connection, recipe: str, condition: Condition, most: int) -> list[int] | None:
+    table, item = schema.verdicts.c, schema.items.c
+    keys = list(
+        connection.execute(sa.select(table.item_key).where(table.recipe == recipe, condition).limit(most + 1)).scalars()
+    )
+    if len(keys) > most:
+        return None
+    found: list[int] = []
+    ordered = sorted(set(keys))
+    for start in range(0, len(ordered), 500):
+        chosen = (item.recipe == recipe, item.item_key.in_(ordered[start : start + 500]))
+        found += connection.execute(sa.select(item.arrival).where(*chosen)).scalars()
+    return found
+
+
+def _arrivals_in_state(connection: sa.Connection, recipe: str, query: Query, most: int) -> list[int] | None:
+    states = query.values("state")
+    decisions = ["" if value == "none" else value for value in query.values("decision")]
+    if "withdrawn" in states or not (states or decisions):
+        return None
+    count, item = schema.counts.c, schema.items.c
+    chosen = [count.recipe == recipe]
+    chosen += [count.state.in_(states)] if states else []
+    chosen += [count.human_decision.in_(decisions)] if decisions else []
+    if int(connection.execute(sa.select(sa.func.sum(count.num)).where(*chosen)).scalar() or 0) > most:
+        return None
+    narrow = item.human_decision.in_(decisions) if decisions else item.state.in_(states)
+    within = (item.recipe == recipe, item.is_listed == sa.true(), narrow)
+    found = list(connection.execute(sa.select(item.arrival).where(*within).limit(most + 1)).scalars())
+    return found if len(found) <= most else None

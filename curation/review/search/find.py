@@ -1,0 +1,254 @@
+"""Finding items: pages of hits that cost the same in a queue of a million as in one of a thousand.
+
+    find_items(connection, "sdk_assistant", parse_query("trim state:open"), sort="newest")
+    Page(hits=[Hit(item_key="9f...", arrival=88, state="open", ...)], next="41", is_cut=False)
+
+Candidates come as numbers in the order asked for (from the full-text index, an index over state or decision, or the few
+items that a filter leaves), and are looked up in parts until the page is full. A page looks at `BUDGET` candidates at
+most: `is_cut` then says that it stopped before it had enough, and `next` goes on from there.
+"""
+
+import heapq
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from curation.review import schema
+from curation.review.search.conditions import arrival_range, few_arrivals, residual
+from curation.review.search.index import ARRIVALS, first_id, hits_among, select_ids
+from curation.review.search.query import Query, Term
+from curation.review.search.words import split_words
+
+Sort = Literal["newest", "oldest", "priority"]
+SORTS: tuple[Sort, ...] = ("newest", "oldest", "priority")
+"""`priority`: what the judges disagree about most comes first."""
+
+PAGE_SIZE = 50
+BUDGET = 20_000
+"""Candidates that are looked up for one page."""
+_FIRST_PART, _PART = 100, 500
+
+_SHOWN = (
+    "item_key", "arrival", "kind", "task", "record_key", "state", "human_decision", "automatic_decision", "num_votes",
+    "priority", "opened_at", "is_listed", "lot", "payload",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hit:
+    """An item in a list."""
+
+    item_key: str
+    arrival: int
+    kind: str
+    task: str
+    record_key: str
+    state: str
+    human_decision: str
+    automatic_decision: str
+    num_votes: int
+    priority: float
+    opened_at: str
+    is_listed: bool
+    lot: str
+    payload: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """One page of hits."""
+
+    hits: list[Hit]
+    next: str = ""
+    """Where the next page goes on; empty at the end."""
+    is_cut: bool = False
+    """There may be more hits, but none was found among the candidates that one page looks at."""
+
+
+def find_items(
+    connection: sa.Connection,
+    recipe: str,
+    query: Query,
+    *,
+    sort: Sort = "newest",
+    after: str = "",
+    limit: int = PAGE_SIZE,
+    budget: int = BUDGET,
+) -> Page:
+    """Return the hits behind `after` (the `next` of the page before; what makes no sense starts over).
+
+    A query with problems finds nothing. With words and the sort `priority`, the newest `budget` hits are sorted.
+    """
+    if query.problems:
+        return Page(hits=[])
+    search = _Search(connection, recipe, query, sort, after, budget)
+    hits: list[Hit] = []
+    last: int | None = None
+    for part in _parts(search.candidates()):
+        found = search.look_up(part)
+        for number in part:
+            if number in found and len(hits) == limit:
+                return Page(hits=hits, next=search.cursor(hits[-1].arrival, hits[-1].priority))
+            hits += [found[number]] if number in found else []
+            last = number
+    if search.num_left or last is None:
+        return Page(hits=hits)
+    return Page(hits=hits, next=search.cursor_at(last), is_cut=True)
+
+
+def find_all(connection: sa.Connection, recipe: str, query: Query, *, limit: int) -> list[str]:
+    """Return the keys of the newest hits, `limit` at most, however many candidates that takes."""
+    keys: list[str] = []
+    search = _Search(connection, recipe, query, "newest", "", ARRIVALS)
+    for part in [] if query.problems else _parts(search.candidates()):
+        found = search.look_up(part)
+        keys += [found[number].item_key for number in part if number in found]
+        if len(keys) >= limit:
+            break
+    return keys[:limit]
+
+
+def _parts(numbers: Iterable[int]) -> Iterator[list[int]]:
+    iterator, size = iter(numbers), _FIRST_PART
+    while part := list(itertools.islice(iterator, size)):
+        yield part
+        size = _PART
+
+
+class _Search:
+    """One search: where its candidates come from, and which of them are hits."""
+
+    def __init__(self, connection: sa.Connection, recipe: str, query: Query, sort: Sort, after: str, budget: int) -> None:
+        self.connection, self.recipe, self.query, self.sort, self.budget = connection, recipe, query, sort, budget
+        self.base = first_id(connection, recipe)
+        self.wanted = [*query.wanted, *_task_terms(query)]
+        self.terms = [*self.wanted, *(term for term in query.terms if term.is_negated)] if self.wanted else []
+        self.unwanted = [] if self.wanted else list(query.terms)
+        self.conditions = residual(connection, recipe, query)
+        self.low, self.high = arrival_range(connection, recipe, query)
+        self.rank: float | None = None
+        self.number: int | None = None
+        self._read_cursor(after)
+        self.num_left = budget
+
+    def _read_cursor(self, after: str) -> None:
+        rank, _, number = after.rpartition(":")
+        if not (number.isascii() and number.isdecimal() and len(number) < 13):
+            return
+        self.number = int(number)
+        if self.sort == "newest":
+            self.high = min(self.high, self.number)
+        elif self.sort == "oldest":
+            self.low = max(self.low, self.number)
+        else:
+            self.rank = _read_float(rank)
+
+    def cursor(self, arrival: int, priority: float) -> str:
+        return f"{priority!r}:{arrival}" if self.sort == "priority" else str(arrival)
+
+    def cursor_at(self, arrival: int) -> str:
+        table = schema.items.c
+        query = sa.select(table.priority).where(table.recipe == self.recipe, table.arrival == arrival)
+        return self.cursor(arrival, float(self.connection.execute(query).scalar() or 0.0))
+
+    def candidates(self) -> Iterator[int]:
+        """Yield arrivals in order, `budget` at most; `num_left` tells whether there were fewer."""
+        for number in self._stream():
+            self.num_left -= 1
+            yield number
+            if not self.num_left:
+                return
+
+    def look_up(self, numbers: Sequence[int]) -> dict[int, Hit]:
+        """Return those of the candidates that are hits."""
+        columns = [schema.items.c[name] for name in _SHOWN]
+        chosen = (schema.items.c.recipe == self.recipe, schema.items.c.arrival.in_(numbers), *self.conditions)
+        rows = self.connection.execute(sa.select(*columns).where(*chosen)).mappings().all()
+        hits = {row["arrival"]: Hit(**row) for row in rows}
+        if self.unwanted and hits:
+            gone = hits_among(self.connection, self.unwanted, [self.base + number for number in hits])
+            hits = {number: hit for number, hit in hits.items() if self.base + number not in gone}
+        return hits
+
+    def _stream(self) -> Iterator[int]:
+        few = few_arrivals(self.connection, self.recipe, self.query, has_words=bool(self.terms), most=BUDGET)
+        if few is not None:
+            return self._ordered(self._matching(few))
+        if not self.terms:
+            return self._index_stream()
+        low, high = self.base + self.low, self.base + self.high
+        newest_first = self.sort != "oldest"
+        ids = select_ids(self.connection, self.terms, low, high, newest_first=newest_first, limit=min(self.budget, ARRIVALS))
+        numbers = (number - self.base for number in ids)
+        return self._ordered(list(numbers)) if self.sort == "priority" else numbers
+
+    def _matching(self, numbers: list[int]) -> list[int]:
+        numbers = [number for number in numbers if self.low < number < self.high]
+        if not self.terms or not numbers:
+            return numbers
+        found = hits_among(self.connection, self.terms, [self.base + number for number in numbers])
+        return [number - self.base for number in found]
+
+    def _ordered(self, numbers: list[int]) -> Iterator[int]:
+        if self.sort != "priority":
+            return iter(sorted(numbers, reverse=self.sort == "newest"))
+        ranked: list[tuple[float, int]] = []
+        table = schema.items.c
+        for part in _batched(numbers):
+            query = sa.select(table.priority, table.arrival).where(table.recipe == self.recipe, table.arrival.in_(part))
+            ranked += [(row.priority, row.arrival) for row in self.connection.execute(query)]
+        here = (self.rank, self.number) if self.rank is not None and self.number is not None else None
+        return (number for rank, number in sorted(ranked, reverse=True) if here is None or (rank, number) < here)
+
+    def _index_stream(self) -> Iterator[int]:
+        """Read the index that fits best: decision, state, priority or plain arrival."""
+        table = schema.items.c
+        decisions = ["" if value == "none" else value for value in self.query.values("decision")]
+        states = [value for value in self.query.values("state") if value != "withdrawn"]
+        has_withdrawn = "withdrawn" in self.query.values("state")
+        if self.sort == "priority" or (has_withdrawn and states):
+            groups: list[Any] = [sa.true()]
+        elif decisions:
+            groups = [table.human_decision == value for value in decisions]
+        else:
+            groups = [table.state == value for value in states] or [sa.true()]
+        listed = [sa.true()] if has_withdrawn and states else [table.is_listed == (sa.false() if has_withdrawn else sa.true())]
+        streams = [self._read_index([*listed, group]) for group in groups]
+        merged = heapq.merge(*streams, reverse=self.sort != "oldest")
+        return (number for _, number in merged)
+
+    def _read_index(self, chosen: list[Any]) -> Iterator[tuple[float, int]]:
+        table = schema.items.c
+        within = (table.recipe == self.recipe, *chosen, table.arrival > self.low, table.arrival < self.high)
+        query = sa.select(table.priority if self.sort == "priority" else sa.literal(0.0), table.arrival).where(*within)
+        if self.sort != "priority":
+            order = (table.arrival.asc() if self.sort == "oldest" else table.arrival.desc(),)
+        else:
+            order = (table.priority.desc(), table.arrival.desc())
+            if self.rank is not None and self.number is not None:
+                query = query.where(
+                    sa.tuple_(table.priority, table.arrival) < sa.tuple_(sa.literal(self.rank), sa.literal(self.number))
+                )
+        return ((rank, number) for rank, number in self.connection.execute(query.order_by(*order).limit(self.budget)))
+
+
+def _batched(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (numbers[start : start + _PART] for start in range(0, len(numbers), _PART))
+
+
+def _read_float(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if value == value else None  # noqa: PLR0124 (not a number sorts nowhere)
+
+
+def _task_terms(query: Query) -> list[Term]:
+    """A task's name stands among the words of its items, so the index can narrow to it."""
+    tasks = query.values("task")
+    words = tuple(split_words(tasks[0])) if len(tasks) == 1 else ()
+    return [Term(words=words)] if words else []

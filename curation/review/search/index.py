@@ -1,0 +1,131 @@
+"""The full-text index over review items: one row an item, numbered so that a recipe is a range and the newest come last.
+
+    index_items(connection, "sdk_assistant", [(17, item)])          id 3 * ARRIVALS + 17 holds the words of the item
+
+SQLite: a contentless FTS5 table (the texts are not stored again). PostgreSQL: a tsvector with a GIN index. Both hold
+the words that `words.py` makes, so both find the same.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from curation.records import ReviewItem
+from curation.review.search.query import Term
+from curation.review.search.words import item_words
+
+ARRIVALS = (1 << 31) - 1
+"""Numbers that each recipe has for its items: as many as the column `arrival` can hold."""
+
+_NUMBER = sa.text("SELECT number FROM review_search_recipes WHERE recipe = :recipe")
+_ADD_RECIPE = sa.text("INSERT INTO review_search_recipes (recipe) VALUES (:recipe) ON CONFLICT (recipe) DO NOTHING")
+_SQLITE_ADD = sa.text("INSERT INTO review_search (rowid, words) VALUES (:id, :words)")
+_SQLITE_TAKE = sa.text("INSERT INTO review_search (review_search, rowid, words) VALUES ('delete', :id, :words)")
+_POSTGRES_ADD = sa.text(
+    "INSERT INTO review_search (id, words) VALUES (:id, to_tsvector('simple', :words))"
+    " ON CONFLICT (id) DO UPDATE SET words = excluded.words"
+)
+
+
+def first_id(connection: sa.Connection, recipe: str) -> int:
+    """Return what is added to an item's arrival to get its id in the index; 0 if nothing of the recipe was indexed."""
+    return int(connection.execute(_NUMBER, {"recipe": recipe}).scalar_one_or_none() or 0) * ARRIVALS
+
+
+def index_items(connection: sa.Connection, recipe: str, items: Sequence[tuple[int, ReviewItem]]) -> None:
+    """Make new items (arrival, item) found by their words."""
+    if not items:
+        return
+    base = _ensure(connection, recipe)
+    rows = [{"id": base + arrival, "words": item_words(item)} for arrival, item in items]
+    connection.execute(_SQLITE_ADD if _is_sqlite(connection) else _POSTGRES_ADD, rows)
+
+
+def reindex_items(connection: sa.Connection, recipe: str, items: Sequence[tuple[int, ReviewItem, ReviewItem]]) -> None:
+    """Put what items (arrival, as indexed, as it is now) say now in the place of what they said."""
+    changed = [(arrival, item_words(old), item_words(new)) for arrival, old, new in items]
+    changed = [(arrival, old, new) for arrival, old, new in changed if old != new]
+    if not changed:
+        return
+    base = _ensure(connection, recipe)
+    if _is_sqlite(connection):
+        connection.execute(_SQLITE_TAKE, [{"id": base + arrival, "words": old} for arrival, old, _ in changed])
+    rows = [{"id": base + arrival, "words": new} for arrival, _, new in changed]
+    connection.execute(_SQLITE_ADD if _is_sqlite(connection) else _POSTGRES_ADD, rows)
+
+
+def _is_sqlite(connection: sa.Connection) -> bool:
+    return connection.dialect.name == "sqlite"
+
+
+def _ensure(connection: sa.Connection, recipe: str) -> int:
+    connection.execute(_ADD_RECIPE, {"recipe": recipe})
+    return first_id(connection, recipe)
+
+
+def fts5_query(terms: Sequence[Term]) -> str:
+    """Return terms in FTS5's syntax; words hold letters and digits only, and each phrase stands in quotes."""
+    wanted = [_fts5_phrase(term) for term in terms if not term.is_negated]
+    unwanted = [_fts5_phrase(term) for term in terms if term.is_negated]
+    left = f"({' AND '.join(wanted)})" if wanted else ""
+    return f"{left} NOT ({' OR '.join(unwanted)})" if wanted and unwanted else left or " OR ".join(unwanted)
+
+
+def _fts5_phrase(term: Term) -> str:
+    return f'"{" ".join(term.words)}"' + (" *" if term.is_prefix else "")
+
+
+def tsquery(terms: Sequence[Term]) -> str:
+    """Return terms in the syntax of PostgreSQL's to_tsquery, likewise."""
+    wanted = [_ts_phrase(term) for term in terms if not term.is_negated]
+    unwanted = [_ts_phrase(term) for term in terms if term.is_negated]
+    return " & ".join([*wanted, *(f"!{phrase}" for phrase in unwanted)]) if wanted else " | ".join(unwanted)
+
+
+def _ts_phrase(term: Term) -> str:
+    words = [f"'{word}'" for word in term.words]
+    return f"({' <-> '.join(words)}{':*' if term.is_prefix else ''})"
+
+
+def select_ids(
+    connection: sa.Connection,
+    terms: Sequence[Term],
+    low: int,
+    high: int,
+    *,
+    newest_first: bool = True,
+    limit: int | None = None,
+) -> sa.ScalarResult[int]:
+    """Return the ids between two others, neither included, whose items hold the terms (if all are negated: any of them)."""
+    order = "DESC" if newest_first else "ASC"
+    name, condition, match = _condition(connection, terms)
+    text = f"SELECT {name} FROM review_search WHERE {condition} AND {name} > :low AND {name} < :high ORDER BY {name} {order}"  # noqa: S608 (own constants)
+    values: dict[str, Any] = {"match": match, "low": low, "high": high}
+    if limit is not None:
+        text, values = f"{text} LIMIT :limit", values | {"limit": limit}
+    return connection.execute(sa.text(text), values).scalars()
+
+
+_ONE_BY_ONE = 200
+"""So many ids are looked up each on its own; for more, all hits are read once."""
+
+
+def hits_among(connection: sa.Connection, terms: Sequence[Term], ids: Sequence[int]) -> set[int]:
+    """Return those of some ids whose items hold the terms (if all are negated: any of them)."""
+    name, condition, match = _condition(connection, terms)
+    if _is_sqlite(connection):
+        plus = "+" if len(ids) > _ONE_BY_ONE else ""
+        text = f"SELECT rowid FROM review_search WHERE {condition} AND {plus}rowid IN (SELECT value FROM json_each(:ids))"  # noqa: S608
+        found = connection.execute(sa.text(text), {"match": match, "ids": json.dumps(list(ids))})
+    else:
+        text = f"SELECT {name} FROM review_search WHERE {condition} AND {name} = ANY(:ids)"  # noqa: S608
+        found = connection.execute(sa.text(text), {"match": match, "ids": list(ids)})
+    return set(found.scalars())
+
+
+def _condition(connection: sa.Connection, terms: Sequence[Term]) -> tuple[str, str, str]:
+    if _is_sqlite(connection):
+        return "rowid", "review_search MATCH :match", fts5_query(terms)
+    return "id", "words @@ to_tsquery('simple', :match)", tsquery(terms)

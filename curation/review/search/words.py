@@ -1,0 +1,46 @@
+"""The words of a text as the search sees them, the same for both databases: folded, without accents, split in Python.
+
+    split_words("Größe: str_head(3)")        ["grosse", "str", "head", "3"]
+    split_words("東京 Tower")                 ["東", "京", "tower"]
+
+Whoever changes what a word is must fill the index anew in a migration: an update takes the old words out of it.
+"""
+
+import re
+import unicodedata
+
+from curation.records import ReviewItem
+from curation.review.items import shown_record_key
+
+MAX_WORD_CHARS = 64
+MAX_INDEXED_CHARS = 200_000
+"""Text of one item that is searched; what stands behind that is shown, but not found."""
+
+_ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+"""Scripts without spaces: each character is a word, and a longer word is a phrase of them."""
+
+WORD = re.compile(rf"(?=\w)[{_ALONE}]|[^\W_{_ALONE}]+")
+
+
+def fold(text: str) -> str:
+    """Return text in the form in which words are compared."""
+    if text.isascii():
+        return text.lower()
+    plain = "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+    return unicodedata.normalize("NFKC", plain).casefold()
+
+
+def split_words(text: str) -> list[str]:
+    """Return the words of a text in order. Words hold letters and digits only."""
+    return [word[:MAX_WORD_CHARS] for word in WORD.findall(fold(text))]
+
+
+def fields_of(item: ReviewItem) -> list[str]:
+    """Return the texts of an item that are searched; what a hit is best shown in comes first."""
+    prompt = [message.text for message in item.prompt]
+    return [item.answer, item.alternative, *reversed(prompt), *item.evidence, shown_record_key(item.record_key), item.task]
+
+
+def item_words(item: ReviewItem) -> str:
+    """Return the words of an item as one line, as both databases index it."""
+    return " ".join(split_words("\n".join(text for text in fields_of(item) if text)[:MAX_INDEXED_CHARS]))
