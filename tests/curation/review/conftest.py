@@ -1,5 +1,6 @@
 """Builders that the review tests share."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,8 +12,17 @@ from curation.review import schema
 from curation.review.queue import ReviewQueue
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty review database: Alembic takes longer than most tests."""
+    file = tmp_path_factory.mktemp("review") / "empty.db"
+    Database.open(file, concern="review", migrations=schema.MIGRATIONS).close()
+    return file
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(tmp_path: Path, migrated_file: Path) -> Iterator[Database]:
+    shutil.copy(migrated_file, tmp_path / "review.db")
     opened = Database.open(tmp_path / "review.db", concern="review", migrations=schema.MIGRATIONS)
     yield opened
     opened.close()
