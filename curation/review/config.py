@@ -76,7 +76,7 @@ class ReviewConfig:
         check(0.5 <= self.lease_minutes <= 1440, "lease_minutes", "must be 0.5 to 1440", self.lease_minutes)
         check(0 <= self.gold_share <= 0.5, "gold_share", "must lie in [0, 0.5]", self.gold_share)
         check(0 < self.gold_floor < 1, "gold_floor", "must lie between 0 and 1", self.gold_floor)
-        check(self.lots is None or self.policy == "all", "lots", "needs `policy: all`: the plan says what is sampled", self.policy)
+        check(self.lots is None or self.policy == "all", "lots", "needs `policy: all`: lots say what is sampled", self.policy)
         check(self.lots is None or self.accept == "human", "lots", "needs `accept: human`: people judge samples", self.accept)
         check(bool(self.rubric.strip()), "rubric", "must say something to the reviewers", self.rubric)
         check(

@@ -35,6 +35,10 @@ class GateEvidence:
     """Items that the policy wants a verdict on."""
     num_human: int
     num_automatic: int
+    num_lots: int = 0
+    """Lots that were accepted by their sample, or inspected in full."""
+    num_failed_lots: int = 0
+    """Those of them whose sample failed."""
     verdict_head: str
     """Head of the verdict chain; empty under `none`, which reads no verdicts."""
     root: str
@@ -67,12 +71,15 @@ def verify_gate(
         )
     _check_rows(dataset_rows, verified, where)
     kinds = list(verified.decided_by.values())
+    decisions = [report.figures.decision for report in verified.lots.reports]
     return GateEvidence(
         policy=config.policy,
         num_rows=len(dataset_rows),
         num_required=len(kinds),
         num_human=kinds.count("human"),
         num_automatic=kinds.count("automatic"),
+        num_lots=len(decisions),
+        num_failed_lots=decisions.count("reject"),
         verdict_head=head,
         root=merkle_root(record_hash(row) for row in dataset_rows),
     )

@@ -49,7 +49,10 @@ def item_key(row: Example | PreferencePair, config: ReviewConfig) -> str:
 
 
 def needs_verdict(key: str, config: ReviewConfig) -> bool:
-    """Tell whether the policy asks for a verdict on the item with this key."""
+    """Tell whether the policy asks for a verdict on the item with this key.
+
+    Where the recipe has lots, all of their items are listed, and `lots.inspection` says which need a verdict now.
+    """
     if config.policy == "sample":
         return stable_fraction(key, "review") < config.share
     return config.policy == "all"
@@ -64,14 +67,15 @@ def build_items(
 ) -> list[ReviewItem]:
     """Return the items that the policy wants reviewed, sorted by key; rows that show the same text share one item.
 
+    Of those, a row that is required stands for the item, else the one with the smallest key.
     `required` holds the keys of rows that need a verdict whatever the policy says (a quality suite sent them here).
     """
     rows: dict[str, Example | PreferencePair] = {}
     given: list[Example | PreferencePair] = [*examples, *pairs]
     for row in given:
         key = item_key(row, config)
-        if (needs_verdict(key, config) or row.key in required) and (key not in rows or row.key < rows[key].key):
-            rows[key] = row
+        if needs_verdict(key, config) or row.key in required:
+            rows[key] = min(row, rows.get(key, row), key=lambda each: (each.key not in required, each.key))
     return [_build_item(key, row, evidence, config) for key, row in sorted(rows.items())]
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from curation.records import Example, PreferencePair, Rejection, Verdict, reject
 from curation.review.config import ReviewConfig
 from curation.review.items import item_key, needs_verdict
+from curation.review.lots.inspection import Lots, inspect_rows
 
 STAGE = "verified_examples"
 
@@ -28,6 +29,8 @@ class Verified:
     """Item key -> record key of the rows in scope without a verdict, in order."""
     decided_by: dict[str, str] = field(default_factory=dict)
     """Item key -> reviewer kind of the rows in scope with a verdict."""
+    lots: Lots = Lots(())
+    """The lots that the rows form, if the recipe has any."""
     num_added: int = 0
     """Pairs that came into being by edits (chosen: the edit, rejected: the original)."""
 
@@ -44,13 +47,16 @@ def apply_verdicts(
 
     A verdict on a row counts whether or not the policy asks for one, except under `none`, which reads no verdicts but on
     rows that are `required` to have one (record keys). A row that needs one and has none is rejected as `awaiting_review`.
-    A pair whose parent example was rejected or edited goes too.
+    A pair whose parent example was rejected or edited goes too. Under `lots`, rows of an accepted lot need no verdict, and
+    rows outside the sample of an undecided one wait with it.
     """
     counting = verdicts if config.policy != "none" or required else {}
-    out = _Sorter(counting, config, frozenset(required))
-    for example in examples:
+    all_examples, all_pairs = list(examples), list(pairs)
+    lots = inspect_rows([*all_examples, *all_pairs], counting, config, required)
+    out = _Sorter(counting, config, frozenset(required), lots)
+    for example in all_examples:
         out.add_example(example)
-    for pair in pairs:
+    for pair in all_pairs:
         out.add_pair(pair)
     return replace(out.verified, num_added=out.num_added)
 
@@ -58,11 +64,11 @@ def apply_verdicts(
 class _Sorter:
     """Collects the outcome row by row; examples come before the pairs made from them."""
 
-    def __init__(self, verdicts: Mapping[str, Verdict], config: ReviewConfig, required: frozenset[str]) -> None:
+    def __init__(self, verdicts: Mapping[str, Verdict], config: ReviewConfig, required: frozenset[str], lots: Lots) -> None:
         self.verdicts = verdicts
         self.config = config
         self.required = required
-        self.verified = Verified()
+        self.verified = Verified(lots=lots)
         self.num_added = 0
         self._overruled: dict[str, Verdict] = {}
 
@@ -92,6 +98,8 @@ class _Sorter:
         match verdict.decision if verdict else "open":
             case _ if parent is not None:
                 overruled = self._overruled[parent]
+                if key in self.verified.lots.sample_open:
+                    self.verified.open_items.setdefault(key, pair.key)
                 self._reject(pair, "parent_rejected", f"{_by(overruled)} chose {overruled.decision} for its example {parent}.")
             case "prefer_a":
                 self.verified.pairs.append(pair)
@@ -105,17 +113,24 @@ class _Sorter:
                 self.verified.pairs.append(pair)
 
     def _is_needed(self, key: str, record_key: str) -> bool:
+        if key in self.verified.lots.passed:
+            return record_key in self.required
         return needs_verdict(key, self.config) or record_key in self.required
 
     def _find(self, key: str, record_key: str) -> Verdict | None:
         if self.config.policy == "none" and record_key not in self.required:
             return None
         verdict = self.verdicts.get(key)
-        if verdict is not None and self._is_needed(key, record_key):
+        if verdict is not None and (self.config.lots is not None or self._is_needed(key, record_key)):
             self.verified.decided_by[key] = verdict.reviewer_kind
         return verdict
 
     def _wait(self, key: str, row: Example | PreferencePair) -> None:
+        lot = self.verified.lots.held.get(key)
+        if lot is not None and row.key not in self.required:
+            progress = f"{lot.num_inspected:,} of {lot.num_sample:,} items of its sample were inspected"
+            self._reject(row, "awaiting_review", f"Its lot {lot.lot} is undecided: {progress}.")
+            return
         self.verified.open_items.setdefault(key, row.key)
         self._reject(row, "awaiting_review", f"No {self.config.accept} verdict yet; policy is `{self.config.policy}`.")
 
