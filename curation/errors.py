@@ -343,3 +343,29 @@ class GoldRefusedError(TunewrightError, ValueError):
 
 class GuidelineRefusedError(TunewrightError, ValueError):
     """The guidelines are as they were: {problem}"""
+
+
+# review files in and out, webhooks, backups
+
+
+class ReviewFileError(TunewrightError):
+    """The file {path} cannot be used: {reason}. What was stored before stays; correct it and give the same command again."""
+
+
+class WebhookRefusedError(TunewrightError, ValueError):
+    """This webhook cannot be used: {problem}"""
+
+
+class UnknownWebhookError(TunewrightError):
+    """There is no webhook or delivery '{id}'. `tunewright review webhooks list` shows those that there are."""
+
+
+class BackupError(TunewrightError):
+    """The backup was not made or not used: {reason}"""
+
+
+# bulk actions
+
+
+class BulkRefusedError(TunewrightError, ValueError):
+    """Nothing was decided in bulk: {problem}"""
