@@ -9,31 +9,38 @@ verdicts, and the counts move with it.
 """
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from curation.database.statement import Statement
 from curation.errors import ItemWithdrawnError, VerdictConflictError, VerdictRefusedError
 from curation.records import Verdict
 from curation.review import schema
 from curation.review.queue.chain import as_verdict, hash_row
 from curation.review.queue.counts import move_counts
 from curation.review.queue.resolution import resolve, resolve_item
-from curation.review.queue.slots import database_now, fit_slots, take_slot
+from curation.review.queue.slots import fit_slots, take_slot
+from curation.review.queue.statements import (
+    ADD_SLOT,
+    ADD_VERDICT,
+    CHANGE_SLOT,
+    DROP_SLOT,
+    FIND_ITEM,
+    FIND_SLOTS,
+    FIND_TOKEN,
+    FIND_VERDICTS,
+    LOCK_QUEUE,
+    MOVE_HEAD,
+    SETTLE_ITEM,
+    SETTLED,
+    SLOT_COLUMNS,
+    is_sqlite,
+)
 from curation.review.queue.vote import Vote, check_vote
 
 _CHUNK = 500
-_SETTLED = (
-    "state",
-    "num_votes",
-    "human_sequence",
-    "human_decision",
-    "automatic_sequence",
-    "automatic_decision",
-    "last_sequence",
-)
-"""What the verdicts on an item change about it."""
 
 
 def append_votes(connection: sa.Connection, recipe: str, votes: Sequence[Vote]) -> list[Verdict]:
@@ -53,20 +60,20 @@ class _Appending:
 
     def __init__(self, connection: sa.Connection, recipe: str, votes: Sequence[Vote]) -> None:
         self.connection, self.recipe = connection, recipe
-        self.length, self.head, self.overlap = _lock_chain(connection, recipe)
-        self.now = database_now(connection)
+        row = LOCK_QUEUE[is_sqlite(connection)].run(connection, {"recipe": recipe}).one_or_none()
+        self.length, self.head, self.overlap, self.now = tuple(row) if row else (0, "", 1, 0.0)
         keys = {vote.item_key for vote in votes}
-        self.items = {row["item_key"]: row for row in select_rows(connection, schema.items, "item_key", recipe, keys)}
+        self.items = {row["item_key"]: row for row in _find(connection, FIND_ITEM, schema.items, "item_key", recipe, keys)}
         tokens = {vote.token for vote in votes if vote.token}
-        self.recorded = {row["token"]: row for row in select_rows(connection, schema.verdicts, "token", recipe, tokens)}
+        found = _find(connection, FIND_TOKEN, schema.verdicts, "token", recipe, tokens)
+        self.recorded = {row["token"]: row for row in found}
         people = {vote.item_key for vote in votes if vote.reviewer_kind == "human"}
         self.said: dict[str, list[Verdict]] = {}
-        for row in sorted(
-            select_rows(connection, schema.verdicts, "item_key", recipe, people), key=lambda row: row["sequence"]
-        ):
+        verdicts = _find(connection, FIND_VERDICTS, schema.verdicts, "item_key", recipe, people)
+        for row in sorted(verdicts, key=_sequence):
             self.said.setdefault(row["item_key"], []).append(as_verdict(row))
         self.slots: dict[str, list[dict[str, Any]]] = {}
-        for row in select_rows(connection, schema.slots, "item_key", recipe, people):
+        for row in _find(connection, FIND_SLOTS, schema.slots, "item_key", recipe, people):
             self.slots.setdefault(row["item_key"], []).append(row)
         self.rows: list[dict[str, Any]] = []
         self.before = {key: dict(row) for key, row in self.items.items()}
@@ -143,21 +150,18 @@ class _Appending:
         return row | {"hash": hash_row(row)}
 
     def _store(self, touched: list[str]) -> None:
-        connection = self.connection
-        connection.execute(schema.verdicts.insert(), self.rows)
-        update = schema.items.update().where(
-            schema.items.c.recipe == self.recipe, schema.items.c.item_key == sa.bindparam("touched_key")
-        )
-        values = [{"touched_key": key} | {f"new_{name}": self.items[key][name] for name in _SETTLED} for key in touched]
-        connection.execute(update.values({name: sa.bindparam(f"new_{name}") for name in _SETTLED}), values)
+        connection, after = self.connection, self.items
+        ADD_VERDICT.run(connection, self.rows)
+        one = {"recipe": self.recipe}
+        SETTLE_ITEM.run(connection, [one | {name: after[key][name] for name in ("item_key", *SETTLED)} for key in touched])
         for key in touched:
-            store_slots(connection, self.recipe, key, self.slots.get(key, []))
-        move_counts(connection, [(self.before[key], self.items[key]) for key in touched])
+            store_slots(connection, self.slots.get(key, []))
+        move_counts(connection, [(self.before[key], after[key]) for key in touched])
         counting = ("human_sequence", "automatic_sequence", "state")
-        has_moved = any(self.before[key][name] != self.items[key][name] for key in touched for name in counting)
-        moved = schema.queues.update().where(schema.queues.c.recipe == self.recipe)
-        new = {"num_verdicts": self.rows[-1]["sequence"], "head": self.rows[-1]["hash"]}
-        connection.execute(moved.values(**new, **({"state_sequence": new["num_verdicts"]} if has_moved else {})))
+        has_moved = any(self.before[key][name] != after[key][name] for key in touched for name in counting)
+        last = self.rows[-1]
+        new = {"num_verdicts": last["sequence"], "head": last["hash"], "has_moved": int(has_moved)}
+        MOVE_HEAD.run(connection, one | new)
 
     def _conflict(self, sequence: int) -> VerdictConflictError:
         recorded = next((row for row in self.rows if row["sequence"] == sequence), None)
@@ -169,26 +173,27 @@ class _Appending:
         return VerdictConflictError(reviewer=recorded["reviewer"], decision=recorded["decision"])
 
 
-def store_slots(connection: sa.Connection, recipe: str, item_key: str, slots: list[dict[str, Any]]) -> None:
+def store_slots(connection: sa.Connection, slots: list[dict[str, Any]]) -> None:
     """Write back the slots of an item that have changed (`is_new`, `is_changed`, `is_gone`)."""
-    table = schema.slots.c
-    one = (table.recipe == recipe, table.item_key == item_key, table.slot == sa.bindparam("slot_number"))
     for slot in slots:
-        row = {name: slot[name] for name in schema.slots.c.keys()}  # noqa: SIM118 (a column collection, not a dict)
         if slot.get("is_gone"):
-            connection.execute(schema.slots.delete().where(*one), {"slot_number": slot["slot"]})
+            statement = DROP_SLOT
         elif slot.get("is_new"):
-            connection.execute(schema.slots.insert(), row)
+            statement = ADD_SLOT
         elif slot.get("is_changed"):
-            changing = {name: row[name] for name in ("holder", "generation", "origin", "expires_at", "done_sequence")}
-            connection.execute(schema.slots.update().where(*one).values(**changing), {"slot_number": slot["slot"]})
+            statement = CHANGE_SLOT
+        else:
+            continue
+        statement.run(connection, {name: slot[name] for name in SLOT_COLUMNS})
 
 
-def _lock_chain(connection: sa.Connection, recipe: str) -> tuple[int, str, int]:
-    table = schema.queues.c
-    query = sa.select(table.num_verdicts, table.head, table.overlap).where(table.recipe == recipe)
-    row = connection.execute(query.with_for_update()).one_or_none()
-    return (row.num_verdicts, row.head, row.overlap) if row else (0, "", 1)
+def _find(
+    connection: sa.Connection, one: Statement, table: sa.Table, column: str, recipe: str, values: set[str]
+) -> Iterable[dict[str, Any]]:
+    """Return the rows of a recipe whose column holds one of these values; quickest for a single value."""
+    if len(values) == 1:
+        return [dict(row) for row in one.run(connection, {"recipe": recipe, column: next(iter(values))}).mappings()]
+    return select_rows(connection, table, column, recipe, values) if values else []
 
 
 def select_rows(

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from curation.review import schema
 from curation.review.config import Accept
+from curation.review.queue.statements import ADD_COUNT
 
 _CHUNK = 500
 _GROUP = ("recipe", "kind", "state", "human_decision", "automatic_decision")
@@ -45,15 +46,7 @@ def move_counts(connection: sa.Connection, moves: Iterable[tuple[Mapping[str, An
             steps[group] = steps.get(group, 0) + step
     rows = [dict(zip(_GROUP, group, strict=True)) | {"step": step} for group, step in sorted(steps.items()) if step]
     if rows:
-        connection.execute(_ADD, rows)
-
-
-_ADD = sa.text(
-    "INSERT INTO review_counts (recipe, kind, state, human_decision, automatic_decision, num)"
-    " VALUES (:recipe, :kind, :state, :human_decision, :automatic_decision, :step)"
-    " ON CONFLICT (recipe, kind, state, human_decision, automatic_decision)"
-    " DO UPDATE SET num = review_counts.num + excluded.num"
-)
+        ADD_COUNT.run(connection, rows)
 
 
 def add_counts(connection: sa.Connection, recipe: str, item_keys: Sequence[str]) -> None:
@@ -66,7 +59,7 @@ def add_counts(connection: sa.Connection, recipe: str, item_keys: Sequence[str])
             num[tuple(row)] = num.get(tuple(row), 0) + 1
     rows = [dict(zip(_GROUP, group, strict=True)) | {"step": step} for group, step in sorted(num.items())]
     if rows:
-        connection.execute(_ADD, rows)
+        ADD_COUNT.run(connection, rows)
 
 
 def recount(connection: sa.Connection, recipe: str) -> None:

@@ -14,25 +14,16 @@ import sqlalchemy as sa
 
 from curation.errors import LeaseLostError, TunewrightError, VerdictConflictError, VerdictRefusedError
 from curation.review.queue.resolution import Resolution
+from curation.review.queue.statements import MAX_LEASE_SECONDS, NOW, is_sqlite
 from curation.review.queue.vote import Vote
-
-SQLITE_NOW = "((julianday('now') - 2440587.5) * 86400.0)"
-POSTGRES_NOW = "EXTRACT(EPOCH FROM clock_timestamp())::double precision"
-MAX_LEASE_SECONDS = 86_400.0
-"""A lease that seems to last longer was made while the clock was wrong, and counts as run out."""
 
 Conflict = Callable[[int], VerdictConflictError]
 Slot = dict[str, Any]
 
 
-def now_sql(connection: sa.Connection) -> str:
-    """Return the SQL expression for the database's clock, in seconds since 1970."""
-    return SQLITE_NOW if connection.dialect.name == "sqlite" else POSTGRES_NOW
-
-
 def database_now(connection: sa.Connection) -> float:
     """Return the time by the database's clock, in seconds since 1970."""
-    return float(connection.exec_driver_sql(f"SELECT {now_sql(connection)}").scalar_one())  # noqa: S608 (our own constant)
+    return float(NOW[is_sqlite(connection)].run(connection, {}).scalar_one())
 
 
 def is_live(slot: Slot, now: float) -> bool:
