@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from assets import costs, judge, lineage
+from assets import costs, judge, lineage, lots
 from assets.curated import ROW_CLASSES, STAGES_THAT_REJECT, shard_snapshots
 from assets.funnel import NUM_SHARDED
 from assets.recipe import Recipe
@@ -39,6 +39,7 @@ def build(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
         *costs.build_checks(recipe),
         *judge.build_checks(recipe),
         *lineage.build_checks(recipe),
+        *lots.build_checks(recipe),
     ]
 
 

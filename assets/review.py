@@ -20,6 +20,7 @@ from curation.records import Document, Example, PreferencePair, Record, Rejectio
 from curation.review.automatic import run_automatic_reviewers
 from curation.review.gate import verify_gate
 from curation.review.items import Evidence, build_items, evidence_lookup
+from curation.review.lots.offers import store_lots
 from curation.review.queue import Counts, open_queue
 from curation.review.verdicts import apply_verdicts
 from curation.store import Snapshot, Store
@@ -111,6 +112,7 @@ def _sync(recipe: Recipe, home: Home, run: StageRun) -> Counts:
     items = list(home.store().read_table(ReviewItem, run.snapshot.tables["items"].root))
     with open_queue(home, recipe.name) as queue:
         queue.sync_items(items, recipe.review)
+        store_lots(queue, items, recipe.review, _required(recipe, home.store()))
         run_automatic_reviewers(queue, items, recipe.review)
         return queue.counts()
 
@@ -224,5 +226,7 @@ def pass_review_gate(recipe: Recipe, home: Home, stage: Stage) -> dict[str, Any]
         "gate_policy": gate.policy,
         "gate_human": gate.num_human,
         "gate_automatic": gate.num_automatic,
+        "gate_lots": gate.num_lots,
+        "gate_failed_lots": gate.num_failed_lots,
         "gate_head": gate.verdict_head,
     }
