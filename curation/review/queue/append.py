@@ -60,8 +60,8 @@ class _Appending:
 
     def __init__(self, connection: sa.Connection, recipe: str, votes: Sequence[Vote]) -> None:
         self.connection, self.recipe = connection, recipe
-        row = LOCK_QUEUE[is_sqlite(connection)].run(connection, {"recipe": recipe}).one_or_none()
-        self.length, self.head, self.overlap, self.now = tuple(row) if row else (0, "", 1, 0.0)
+        locked = LOCK_QUEUE[is_sqlite(connection)].run(connection, {"recipe": recipe}).one_or_none()
+        self.length, self.head, self.overlap, self.now = tuple(locked) if locked else (0, "", 1, 0.0)
         keys = {vote.item_key for vote in votes}
         self.items = {row["item_key"]: row for row in _find(connection, FIND_ITEM, schema.items, "item_key", recipe, keys)}
         tokens = {vote.token for vote in votes if vote.token}
@@ -167,7 +167,8 @@ class _Appending:
         recorded = next((row for row in self.rows if row["sequence"] == sequence), None)
         if recorded is None:
             chosen = (schema.verdicts.c.recipe == self.recipe, schema.verdicts.c.sequence == sequence)
-            recorded = self.connection.execute(sa.select(schema.verdicts).where(*chosen)).mappings().one_or_none()
+            found = self.connection.execute(sa.select(schema.verdicts).where(*chosen)).mappings().one_or_none()
+            recorded = dict(found) if found else None
         if recorded is None:
             return VerdictConflictError(reviewer="Nobody", decision="nothing")
         return VerdictConflictError(reviewer=recorded["reviewer"], decision=recorded["decision"])

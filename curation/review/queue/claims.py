@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from curation.database.statement import Statement
 from curation.errors import LeaseLostError
 from curation.review.queue import statements
 from curation.review.queue.statements import is_sqlite
@@ -67,7 +68,7 @@ def claim(connection: sa.Connection, recipe: str, request: Request) -> Lease | N
     return held[0] if len(held) >= MAX_LEASES else None
 
 
-def _run(connection: sa.Connection, recipe: str, request: Request, statement: dict[bool, statements.Statement]) -> Lease | None:
+def _run(connection: sa.Connection, recipe: str, request: Request, statement: dict[bool, Statement]) -> Lease | None:
     values = {
         "recipe": recipe,
         "reviewer": request.reviewer,
