@@ -9,8 +9,9 @@ category, even if raters agree on nearly all of them; AC1 does not, which is why
 category kappa and alpha are undefined, and say so.
 """
 
-from collections.abc import Hashable, Sequence
-from typing import Literal
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -45,6 +46,7 @@ def cohen_kappa(
     if clusters is not None:
         both = zip(one, two, clusters, strict=True)
         clusters = [cluster for left, right, cluster in both if left is not None and right is not None]
+    pairs, repeats = _merge(pairs) if clusters is None else (pairs, None)
     values = _categories(pairs)
     codes = {value: at for at, value in enumerate(values)}
     table = np.zeros((len(pairs), len(values), len(values)))
@@ -52,15 +54,18 @@ def cohen_kappa(
         table[at, codes[left], codes[right]] = 1.0
     distance = _distances(values, level)
     rows = table.reshape(len(pairs), len(values) ** 2)
-    return estimate(rows, lambda sums: _kappa(sums, distance), clusters=clusters, seed=seed, undefined=ONE_CATEGORY)
+    return estimate(
+        rows, lambda sums: _kappa(sums, distance), clusters=clusters, repeats=repeats, seed=seed, undefined=ONE_CATEGORY
+    )
 
 
 def percent_agreement(
     ratings: Sequence[Sequence[Rating]], *, clusters: Sequence[Hashable] | None = None, seed: int = 0
 ) -> Estimate:
     """Return the share of pairs of ratings of an item that agree, averaged over items; chance is not taken out."""
-    counts, clusters = _counts(ratings, clusters)
-    return estimate(_agreement_rows(counts), lambda sums: sums[:, 1] / sums[:, 0], clusters=clusters, seed=seed)
+    counts, clusters, repeats = _counts(ratings, clusters)
+    rows = _agreement_rows(counts)
+    return estimate(rows, lambda sums: sums[:, 1] / sums[:, 0], clusters=clusters, repeats=repeats, seed=seed)
 
 
 def gwet_ac1(
@@ -78,15 +83,15 @@ def gwet_ac1(
         clusters: as in `cohen_kappa`.
         seed: as in `cohen_kappa`.
     """
-    counts, clusters = _counts(ratings, clusters)
-    num = max(num_categories, counts.shape[1], 2)
-    return estimate(_agreement_rows(counts), lambda sums: _ac1(sums, num), clusters=clusters, seed=seed, undefined=ONE_CATEGORY)
+    counts, clusters, repeats = _counts(ratings, clusters)
+    num, rows = max(num_categories, counts.shape[1], 2), _agreement_rows(counts)
+    return estimate(rows, lambda sums: _ac1(sums, num), clusters=clusters, repeats=repeats, seed=seed, undefined=ONE_CATEGORY)
 
 
 def fleiss_kappa(ratings: Sequence[Sequence[Rating]], *, clusters: Sequence[Hashable] | None = None, seed: int = 0) -> Estimate:
     """Return Fleiss' kappa of several raters; with missing ratings an item's share of each category counts."""
-    counts, clusters = _counts(ratings, clusters)
-    return estimate(_agreement_rows(counts), _fleiss, clusters=clusters, seed=seed, undefined=ONE_CATEGORY)
+    counts, clusters, repeats = _counts(ratings, clusters)
+    return estimate(_agreement_rows(counts), _fleiss, clusters=clusters, repeats=repeats, seed=seed, undefined=ONE_CATEGORY)
 
 
 def krippendorff_alpha(
@@ -97,18 +102,20 @@ def krippendorff_alpha(
     seed: int = 0,
 ) -> Estimate:
     """Return Krippendorff's alpha of any number of raters, with ratings missing anywhere."""
-    counts, clusters = _counts(ratings, clusters)
-    values = _categories([row for row in ratings if _num_given(row) >= 2])
+    counts, clusters, repeats = _counts(ratings, clusters)
+    values = _categories([row for row in set(map(tuple, ratings)) if _num_given(row) >= 2])
     totals = counts.sum(axis=1)
     pairs = counts[:, :, None] * counts[:, None, :]
     diagonal = np.arange(counts.shape[1])
     pairs[:, diagonal, diagonal] -= counts
     rows = (pairs / np.maximum(totals - 1, 1)[:, None, None]).reshape(len(counts), counts.shape[1] ** 2)
-    return estimate(rows, lambda sums: _alpha(sums, values, level), clusters=clusters, seed=seed, undefined=ONE_CATEGORY)
+    return estimate(
+        rows, lambda sums: _alpha(sums, values, level), clusters=clusters, repeats=repeats, seed=seed, undefined=ONE_CATEGORY
+    )
 
 
 def _num_given(row: Sequence[Rating]) -> int:
-    return sum(rating is not None for rating in row)
+    return len(row) - row.count(None)
 
 
 def _categories(rows: Sequence[Sequence[Rating]]) -> list[Hashable]:
@@ -119,10 +126,19 @@ def _categories(rows: Sequence[Sequence[Rating]]) -> list[Hashable]:
     return sorted(found, key=lambda value: (type(value).__name__, str(value)))
 
 
+def _merge(rows: Iterable[Sequence[Rating]]) -> tuple[list[Any], Array]:
+    """Return the distinct rows and how often each of them occurs."""
+    found = Counter(map(tuple, rows))
+    return list(found), np.array(list(found.values()), dtype=np.float64)
+
+
 def _counts(
     ratings: Sequence[Sequence[Rating]], clusters: Sequence[Hashable] | None
-) -> tuple[Array, Sequence[Hashable] | None]:
-    """Return how many raters chose each category, for items with two or more ratings, and their clusters."""
+) -> tuple[Array, Sequence[Hashable] | None, Array | None]:
+    """Return how many raters chose each category, for items with two or more ratings; clusters; how often rows occur."""
+    repeats = None
+    if clusters is None:
+        ratings, repeats = _merge(row for row in ratings if _num_given(row) >= 2)
     usable = [at for at, row in enumerate(ratings) if _num_given(row) >= 2]
     codes = {value: at for at, value in enumerate(_categories([ratings[at] for at in usable]))}
     counts = np.zeros((len(usable), len(codes)))
@@ -130,7 +146,7 @@ def _counts(
         for rating in ratings[at]:
             if rating is not None:
                 counts[place, codes[rating]] += 1
-    return counts, None if clusters is None else [clusters[at] for at in usable]
+    return counts, None if clusters is None else [clusters[at] for at in usable], repeats
 
 
 def _agreement_rows(counts: Array) -> Array:

@@ -39,7 +39,13 @@ class Estimate:
 
 
 def estimate(
-    rows: Array, statistic: Statistic, *, clusters: Sequence[Hashable] | None = None, seed: int = 0, undefined: str = ""
+    rows: Array,
+    statistic: Statistic,
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    repeats: Array | None = None,
+    seed: int = 0,
+    undefined: str = "",
 ) -> Estimate:
     """Return a statistic of the summed rows with a percentile interval.
 
@@ -47,19 +53,23 @@ def estimate(
         rows: one row of numbers for each item, shape (items, features).
         statistic: what to make of their sum.
         clusters: what each row belongs to (an item with several verdicts, a source); whole clusters are drawn.
+        repeats: how many items each row stands for, without clusters; None: one.
         seed: seed of the draw.
         undefined: why the statistic may be undefined, in words.
     """
     if not len(rows):
         return Estimate(value=None, reason="there is no item with two ratings")
     sums = _sum_clusters(rows, clusters)
-    distinct, counts = np.unique(sums, axis=0, return_counts=True)
-    value = float(statistic(counts.astype(np.float64)[None] @ distinct)[0])
+    num_items = len(rows) if repeats is None else int(repeats.sum())
+    num = len(sums) if repeats is None else num_items
+    distinct, place = np.unique(sums, axis=0, return_inverse=True)
+    counts = np.bincount(place.ravel(), weights=repeats).astype(np.float64)
+    value = float(statistic(counts[None] @ distinct)[0])
     if np.isnan(value):
-        return Estimate(value=None, num_items=len(rows), num_clusters=len(sums), reason=undefined)
-    drawn = _resample(distinct, counts / len(sums), len(sums), statistic, seed)
+        return Estimate(value=None, num_items=num_items, num_clusters=num, reason=undefined)
+    drawn = _resample(distinct, counts / num, num, statistic, seed)
     low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (value, value)
-    return Estimate(value=value, low=float(low), high=float(high), num_items=len(rows), num_clusters=len(sums))
+    return Estimate(value=value, low=float(low), high=float(high), num_items=num_items, num_clusters=num)
 
 
 def _sum_clusters(rows: Array, clusters: Sequence[Hashable] | None) -> Array:

@@ -144,7 +144,7 @@ def _put(
     known = {row["item_key"]: row for row in select_rows(connection, schema.items, "item_key", recipe, set(wanted))}
     fresh = [item for key, item in wanted.items() if key not in known]
     if fresh:
-        first = _arrivals(connection, recipe, len(fresh))
+        first = next_arrivals(connection, recipe, len(fresh))
         rows = [
             item_row(recipe, item, config, sync_round, first + number, priorities.get(item.key, 0.0))
             for number, item in enumerate(fresh)
@@ -157,7 +157,8 @@ def _put(
     return len(wanted) - kept, kept
 
 
-def _arrivals(connection: sa.Connection, recipe: str, num: int) -> int:
+def next_arrivals(connection: sa.Connection, recipe: str, num: int) -> int:
+    """Take the numbers of that many new items, and return the first of them."""
     update = schema.queues.update().where(schema.queues.c.recipe == recipe).values(arrivals=schema.queues.c.arrivals + num)
     last: int = connection.execute(update.returning(schema.queues.c.arrivals)).scalar_one()
     return last - num + 1
@@ -230,7 +231,7 @@ def _refit(connection: sa.Connection, recipe: str, overlap: int) -> None:
             connection.execute(schema.items.update().where(*one).values(**values))
             fit_review_slots(slots.setdefault(key, []), item, overlap)
             fit_slots(slots[key], item, outcome, overlap)
-            store_slots(connection, recipe, key, slots[key])
+            store_slots(connection, slots[key])
     recount(connection, recipe)
 
 

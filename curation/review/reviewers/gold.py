@@ -27,7 +27,7 @@ from curation.review.items import GOLD_PREFIX, is_gold
 from curation.review.payload import unpack_item
 from curation.review.queue import ReviewQueue
 from curation.review.queue.counts import recount
-from curation.review.queue.sync import free_slots, item_row
+from curation.review.queue.sync import free_slots, item_row, next_arrivals
 from curation.review.queue.vote import ANSWER_DECISIONS, PAIR_DECISIONS
 from curation.review.reviewers import tables
 
@@ -99,10 +99,11 @@ def put_gold(queue: ReviewQueue, wanted: Sequence[NewGold], *, by: str, seed: ob
         for number, new in enumerate(wanted):
             gold, item = _copy(connection, queue.recipe, new, by)
             place = _place(connection, queue.recipe, (number + generator.random()) / len(wanted))
-            row = item_row(queue.recipe, item, ReviewConfig(), 0, place["arrival"], place["priority"])
+            arrival = next_arrivals(connection, queue.recipe, 1)
+            row = item_row(queue.recipe, item, ReviewConfig(), 0, arrival, place["priority"])
             made.append(gold)
             rows.append(row)
-            slots += free_slots(row, overlap)
+            slots += free_slots(row | place, overlap)
             connection.execute(tables.gold.insert(), _gold_row(queue.recipe, gold))
         if rows:
             connection.execute(schema.items.insert(), rows)
@@ -132,7 +133,7 @@ def _copy(connection: sa.Connection, recipe: str, new: NewGold, by: str) -> tupl
     return gold, item
 
 
-def _place(connection: sa.Connection, recipe: str, rank: float) -> Mapping[str, Any]:
+def _place(connection: sa.Connection, recipe: str, rank: float) -> dict[str, Any]:
     """Return priority and arrival of an open item that is drawn at random: the first one from this rank on."""
     slot = schema.slots.c
     waiting = (slot.recipe == recipe, slot.role == "review", sa.text("done_sequence = 0 AND is_listed"))

@@ -1,6 +1,6 @@
 """The tables about reviewers, as `migrations/0004_gold.py` creates them.
 
-review_gold                item_key 9f... is a copy of 51... that was damaged: {"expected": ["edit", "reject"], "damage": "number"}
+review_gold                item_key 9f... is a copy of 51... that was damaged in a number: whoever edits or rejects it is right
 review_reviewer_settings   one row a recipe: what it wants of reviewers, as JSON
 review_guidelines          every version of the guidelines; nothing is ever changed
 review_guideline_cases     items that show what the guidelines mean, numbered within a recipe

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from curation.review import schema
+from curation.review.items import GOLD_PREFIX
 from curation.review.search.conditions import arrival_range, few_arrivals, residual
 from curation.review.search.index import ARRIVALS, first_id, hits_among, select_ids
 from curation.review.search.query import Query, Term
@@ -165,7 +166,9 @@ class _Search:
     def look_up(self, numbers: Sequence[int]) -> dict[int, Hit]:
         """Return those of the candidates that are hits."""
         columns = [schema.items.c[name] for name in _SHOWN]
-        chosen = (schema.items.c.recipe == self.recipe, schema.items.c.arrival.in_(numbers), *self.conditions)
+        item = schema.items.c
+        is_gold = item.record_key.startswith(GOLD_PREFIX, autoescape=True)  # found by nobody: it would stand beside its origin
+        chosen = (item.recipe == self.recipe, item.arrival.in_(numbers), ~is_gold, *self.conditions)
         rows = self.connection.execute(sa.select(*columns).where(*chosen)).mappings().all()
         hits = {row["arrival"]: Hit(**row) for row in rows}
         if self.unwanted and hits:

@@ -16,6 +16,8 @@ from curation.review.queue import ReviewQueue
 from curation.review.reviewers.damage import comparable
 from curation.review.reviewers.gold import NewGold, list_gold, put_gold, set_gold, withdraw_gold
 from curation.review.reviewers.planting import damages, num_missing, plant_errors, top_up
+from curation.review.search.find import find_items
+from curation.review.search.query import parse_query
 from curation.review.verdicts import apply_verdicts
 
 CONFIG = ReviewConfig()
@@ -125,6 +127,15 @@ def test_the_shown_record_key_gives_nothing_away(queue: ReviewQueue, items: list
     assert shown_record_key(shown.record_key) == origin.record_key == shown_record_key(origin.record_key)
     assert queue.previous_item(shown) is None  # or a diff would show what was damaged
     assert queue.previous_item(origin) is None
+
+
+def test_gold_is_found_by_no_search(queue: ReviewQueue, items: list[ReviewItem]) -> None:
+    plant_errors(queue, 3, by="Lea", seed=1)
+    with queue.database.read() as connection:
+        found = find_items(connection, queue.recipe, parse_query(""), limit=100).hits
+        numbers = connection.exec_driver_sql("SELECT arrival FROM review_items").scalars().all()
+    assert {hit.item_key for hit in found} == {item.key for item in items}
+    assert len(set(numbers)) == len(numbers)  # each item is found by its number
 
 
 def test_gold_outlives_a_sync_that_others_do_not(queue: ReviewQueue, items: list[ReviewItem]) -> None:
