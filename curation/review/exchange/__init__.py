@@ -1,0 +1,1 @@
+"""Reviewed items in and out: files in several shapes, webhooks, backups."""

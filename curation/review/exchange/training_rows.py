@@ -1,0 +1,135 @@
+"""What reviewers decided as rows to train on, with the semantics of the review gate (`verdicts.apply_verdicts`).
+
+    sft    examples that were approved, and edits in place of the originals
+    dpo    pairs, the preferred answer chosen, and one more an edit: the edit chosen, the original rejected
+    kto    every example that was approved (desirable) or rejected (undesirable)
+
+An item stands for all rows that show the same text, so each gives one row here. Rows that needed no verdict (a policy that
+samples, an accepted lot) are not in the queue's word and not here: the graph's own data sets have them.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import sqlalchemy as sa
+
+from curation.records import Example, Message, PreferencePair, ReviewItem, UnpairedPreference, Verdict
+from curation.review import schema
+from curation.review.config import ReviewConfig
+from curation.review.exchange.reviewed import Reviewed, iter_reviewed
+from curation.review.items import item_key
+from curation.review.payload import unpack_item
+from curation.review.queue import ReviewQueue
+from curation.review.queue.chain import as_verdict
+from curation.review.queue.resolution import counting_verdicts
+from curation.review.verdicts import apply_verdicts
+
+TrainingShape = Literal["sft", "dpo", "kto"]
+TRAINING_SHAPES: tuple[TrainingShape, ...] = ("sft", "dpo", "kto")
+TrainingRow = Example | PreferencePair | UnpairedPreference
+PART = 200
+
+
+def kto_labels(
+    examples: Iterable[Example], *, verdicts: Mapping[str, Verdict], config: ReviewConfig
+) -> list[UnpairedPreference]:
+    """Return a label for every example that was approved (desirable) or rejected (undesirable).
+
+    An edit gives none: it says which of two answers is better (a pair), not that the original is bad.
+    """
+    labels = []
+    for example in examples:
+        verdict = verdicts.get(item_key(example, config))
+        if verdict is not None and verdict.decision in ("approve", "reject"):
+            labels.append(_label(example, is_desirable=verdict.decision == "approve"))
+    return labels
+
+
+def _label(example: Example, *, is_desirable: bool) -> UnpairedPreference:
+    return UnpairedPreference(
+        key=f"{example.key}/{'desirable' if is_desirable else 'undesirable'}",
+        task=example.task,
+        prompt=example.prompt,
+        answer=example.answer,
+        is_desirable=is_desirable,
+        group=example.group,
+        split=example.split,
+        provenance=replace(example.provenance, parents=(example.key,)),
+    )
+
+
+def iter_training_rows(queue: ReviewQueue, shape: TrainingShape) -> Iterator[TrainingRow]:
+    """Yield what the listed items and their counting verdicts give, in key order. Raises DatabaseError."""
+    settings = queue.settings()
+    config = ReviewConfig(rubric=settings.rubric or ReviewConfig().rubric, overlap=settings.overlap)
+    part: list[Reviewed] = []
+    for reviewed in iter_reviewed(queue.database, queue.recipe, consistent=True):
+        part.append(reviewed)
+        if len(part) >= PART:
+            yield from _rows_of(queue, part, shape, config)
+            part = []
+    yield from _rows_of(queue, part, shape, config)
+
+
+def _rows_of(queue: ReviewQueue, part: list[Reviewed], shape: TrainingShape, config: ReviewConfig) -> Sequence[TrainingRow]:
+    accept = queue.settings().accept
+    verdicts = counting_verdicts(
+        sorted((verdict for reviewed in part for verdict in reviewed.verdicts), key=lambda verdict: verdict.sequence),
+        accept,
+        config.overlap,
+    )
+    ours = [reviewed.item for reviewed in part if reviewed.item.rubric_version == config.rubric_version]
+    examples = [_example(item) for item in ours if item.kind == "example" and item.key in verdicts]
+    pairs = [_pair(item) for item in ours if item.kind == "pair" and item.key in verdicts]
+    if shape == "kto":
+        return kto_labels(examples, verdicts=verdicts, config=config)
+    have = {example.key for example in examples}
+    needed = {name for pair in pairs for name in pair.provenance.parents} - have
+    parents, said = _find_parents(queue, needed) if shape == "dpo" and needed else ([], {})
+    verified = apply_verdicts([*examples, *parents], pairs, verdicts={**said, **verdicts}, config=config)
+    others = {parent.key for parent in parents}
+    if shape == "sft":
+        return [row for row in verified.examples if row.key not in others and row.key.removesuffix("/edit") not in others]
+    return [row for row in verified.pairs if row.key.removesuffix("/edit/pair") not in others]
+
+
+def _find_parents(queue: ReviewQueue, names: Collection[str]) -> tuple[list[Example], dict[str, Verdict]]:
+    """Return examples that pairs were made from and that somebody rejected or edited: such pairs go with them."""
+    item, verdict = schema.items.c, schema.verdicts.c
+    overruled = item.human_decision.in_(("edit", "reject"))
+    chosen = (
+        item.recipe == queue.recipe,
+        item.is_listed,
+        item.kind == "example",
+        overruled,
+        item.record_key.in_(sorted(names)),
+    )
+    with queue.database.read() as connection:
+        rows = connection.execute(sa.select(item.payload, item.human_sequence).where(*chosen)).all()
+        mine = (verdict.recipe == queue.recipe, verdict.sequence.in_([row.human_sequence for row in rows]))
+        said = [as_verdict(row) for row in connection.execute(sa.select(schema.verdicts).where(*mine)).mappings()]
+    return [_example(unpack_item(row.payload)) for row in rows], {vote.key: vote for vote in said}
+
+
+def _example(item: ReviewItem) -> Example:
+    return Example(
+        key=item.record_key,
+        task=item.task,
+        messages=(*item.prompt, Message(role="assistant", content=item.answer)),
+        group=item.record_key,
+        provenance=item.provenance,
+    )
+
+
+def _pair(item: ReviewItem) -> PreferencePair:
+    return PreferencePair(
+        key=item.record_key,
+        task=item.task,
+        prompt=item.prompt,
+        chosen=item.answer,
+        rejected=item.alternative,
+        rejected_kind="not_preferred",
+        group=item.record_key,
+        provenance=item.provenance,
+    )
