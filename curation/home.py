@@ -9,10 +9,12 @@ TUNEWRIGHT_REVIEW_URL    address under which people reach the review app; defaul
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from curation.database import Database
-from curation.store import Store
+
+if TYPE_CHECKING:
+    from curation.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +38,10 @@ class Home:
             review_url=os.environ.get("TUNEWRIGHT_REVIEW_URL") or "http://127.0.0.1:3001",
         )
 
-    def store(self) -> Store:
+    def store(self) -> "Store":
         """Open the content-addressed store."""
+        from curation.store import Store  # whoever needs only a database, as the review server does, waits for no pyarrow
+
         return Store(self.store_url)
 
     @property

@@ -1,4 +1,4 @@
-"""From records to plain dicts, lists and scalars, as fast as their classes allow.
+"""From records to plain dicts, lists and scalars and back, as fast as their classes allow.
 
 as_row(Message(role="user", content="Hi"))      {"role": "user", "content": "Hi", "tool_calls": [], ...}
 """
@@ -8,7 +8,9 @@ import functools
 import operator
 import typing
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+R = TypeVar("R")
 
 
 def as_row(record: Any) -> Any:
@@ -40,3 +42,33 @@ def _nested_plan(hint: Any) -> Callable[[Any], Any] | None:
         inner = _nested_plan(typing.get_args(hint)[0])
         return list if inner is None else lambda values: [inner(value) for value in values]
     return _plan_of(typing.cast(Any, hint)) if dataclasses.is_dataclass(hint) else None
+
+
+@functools.cache
+def _builder(cls: Any) -> Callable[[dict[str, Any]], Any]:
+    hints = typing.get_type_hints(cls)
+    converters = {name: converter for name, hint in hints.items() if (converter := _converter(hint)) is not None}
+
+    def build(row: dict[str, Any]) -> Any:
+        return cls(**{name: converters[name](value) if name in converters else value for name, value in row.items()})
+
+    return build
+
+
+def _converter(hint: Any) -> Callable[[Any], Any] | None:
+    if typing.get_origin(hint) is tuple:
+        inner = _converter(typing.get_args(hint)[0])
+        return (lambda values: tuple(inner(value) for value in values)) if inner else tuple
+    if dataclasses.is_dataclass(hint):
+        return _builder(typing.cast(Any, hint))
+    return None
+
+
+def from_row(cls: type[R], row: dict[str, Any]) -> R:
+    """Build one record from plain dicts and lists (the inverse of `as_row`).
+
+    Raises:
+        TypeError: if a field is missing or unknown.
+    """
+    built: R = _builder(typing.cast(Any, cls))(row)
+    return built

@@ -8,12 +8,12 @@ list(from_arrow(Example, table))   the same records again
 import dataclasses
 import functools
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
 
-from curation.record_rows import as_row
+from curation.record_rows import as_row, from_row
 from curation.records import Record
 
 R = TypeVar("R")
@@ -49,37 +49,6 @@ def to_arrow(cls: type, records: Iterable[Record]) -> pa.Table:
 
 def from_arrow(cls: type[R], table: pa.Table) -> Iterator[R]:
     """Read records back out of an Arrow table, batch by batch."""
-    build = _builder(typing.cast(Any, cls))
     for batch in table.to_batches(max_chunksize=4096):
         for row in batch.to_pylist():
-            yield build(row)
-
-
-@functools.cache
-def _builder(cls: Any) -> Callable[[dict[str, Any]], Any]:
-    hints = typing.get_type_hints(cls)
-    converters = {name: converter for name, hint in hints.items() if (converter := _converter(hint)) is not None}
-
-    def build(row: dict[str, Any]) -> Any:
-        return cls(**{name: converters[name](value) if name in converters else value for name, value in row.items()})
-
-    return build
-
-
-def _converter(hint: Any) -> Callable[[Any], Any] | None:
-    if typing.get_origin(hint) is tuple:
-        inner = _converter(typing.get_args(hint)[0])
-        return (lambda values: tuple(inner(value) for value in values)) if inner else tuple
-    if dataclasses.is_dataclass(hint):
-        return _builder(typing.cast(Any, hint))
-    return None
-
-
-def from_row(cls: type[R], row: dict[str, Any]) -> R:
-    """Build one record from plain dicts and lists (the inverse of `record_rows.as_row`).
-
-    Raises:
-        TypeError: if a field is missing or unknown.
-    """
-    built: R = _builder(typing.cast(Any, cls))(row)
-    return built
+            yield from_row(cls, row)

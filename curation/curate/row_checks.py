@@ -21,7 +21,7 @@ from curation.ids import canonical_json, hash_text
 from curation.ingest.text import normalise_text
 from curation.privacy.config import PrivacyConfig
 from curation.privacy.screen import Screener
-from curation.record_rows import as_row
+from curation.record_rows import as_row, from_row
 from curation.records import (
     Example,
     Message,
@@ -32,7 +32,6 @@ from curation.records import (
     VerifiableTask,
     reject,
 )
-from curation.tables import from_row
 
 Row: TypeAlias = Example | PreferencePair | UnpairedPreference | VerifiableTask
 

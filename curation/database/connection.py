@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import alembic.command
-import alembic.config
 import filelock
 import sqlalchemy as sa
 
@@ -136,6 +134,9 @@ def _is_current(engine: sa.Engine, concern: str, migrations: Path) -> bool:
 def _migrate(engine: sa.Engine, concern: str, migrations: Path) -> None:
     if _is_current(engine, concern, migrations):
         return
+    import alembic.command  # a third of the start-up time of whoever needs no migration
+    import alembic.config
+
     config = alembic.config.Config()
     config.set_main_option("script_location", str(ENVIRONMENT))
     config.set_main_option("version_locations", str(migrations))

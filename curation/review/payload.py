@@ -5,9 +5,8 @@ unpack_item(pack_item(item)) == item
 
 import json
 
-from curation.record_rows import as_row
+from curation.record_rows import as_row, from_row
 from curation.records import ReviewItem
-from curation.tables import from_row
 
 
 def pack_item(item: ReviewItem) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation import records
-from curation.record_rows import as_row
+from curation.record_rows import as_row, from_row
 from curation.records import (
     ContaminationPair,
     Document,
@@ -28,7 +28,7 @@ from curation.records import (
     record_hash,
     reject,
 )
-from curation.tables import from_arrow, from_row, schema_of, to_arrow
+from curation.tables import from_arrow, schema_of, to_arrow
 
 CLASSES = [
     Document,

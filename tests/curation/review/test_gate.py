@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from curation.database import Database
 from curation.errors import ReviewGateError
-from curation.record_rows import as_row
+from curation.record_rows import as_row, from_row
 from curation.records import Example, PreferencePair
 from curation.review import schema
 from curation.review.automatic import run_automatic_reviewers
@@ -18,7 +18,6 @@ from curation.review.gate import GateEvidence, verify_gate
 from curation.review.items import build_items, item_key
 from curation.review.queue import ReviewQueue
 from curation.review.verdicts import apply_verdicts
-from curation.tables import from_row
 
 ALL = ReviewConfig()
 LENIENT = ReviewConfig(accept="automatic", automatic=("length",))
