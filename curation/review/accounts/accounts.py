@@ -57,6 +57,15 @@ class Invitation(NamedTuple):
     expires_at: float
 
 
+class _Link(NamedTuple):
+    token_hash: str
+    purpose: str
+    role: Role
+    person_id: int | None
+    invited_by: str
+    expires_at: float
+
+
 class Event(NamedTuple):
     """Something that happened to an account."""
 
@@ -267,18 +276,16 @@ class Accounts:
         action = "made a password link for" if person else "invited"
         self._note(connection, by, action, person.name if person else "", role)
 
-    def _find_invitation(self, connection: sa.Connection, token: str) -> sa.Row[tuple[str, str, Role, int, str, float]]:
+    def _find_invitation(self, connection: sa.Connection, token: str) -> _Link:
         table = invitations.c
         query = sa.select(table.token_hash, table.purpose, table.role, table.person_id, table.invited_by, table.expires_at)
         live = (table.token_hash == digest(token), table.used_at.is_(None), table.expires_at > self.now())
         row = connection.execute(query.where(*live)).first()
         if row is None or (row.purpose == "first" and _count_people(connection)):
             raise InvitationInvalidError
-        return row
+        return _Link._make(row)
 
-    def _use(
-        self, token: str, name: str, settle: Callable[[sa.Connection, sa.Row[tuple[str, str, Role, int, str, float]]], Account]
-    ) -> Account:
+    def _use(self, token: str, name: str, settle: Callable[[sa.Connection, _Link], Account]) -> Account:
         def work(connection: sa.Connection) -> Account:
             row = self._find_invitation(connection, token)
             unused = sa.and_(invitations.c.token_hash == row.token_hash, invitations.c.used_at.is_(None))
@@ -288,15 +295,14 @@ class Accounts:
 
         return self._unique(name, work)
 
-    def _settle(
-        self, connection: sa.Connection, row: sa.Row[tuple[str, str, Role, int, str, float]], name: str, stored: str
-    ) -> Account:
+    def _settle(self, connection: sa.Connection, row: _Link, name: str, stored: str) -> Account:
         if row.person_id is None:
             return self._add(connection, name, row.role, stored, by=row.invited_by)
-        connection.execute(sa.update(people).where(people.c.id == row.person_id).values(password_hash=stored))
+        if stored != NO_PASSWORD:
+            connection.execute(sa.update(people).where(people.c.id == row.person_id).values(password_hash=stored))
         end_all(connection, row.person_id)
         revoke_all(connection, row.person_id, self.now())
-        self._note(connection, name, "set a new password of", name)
+        self._note(connection, name, "used a password link of", name)
         return _get(connection, name)
 
     def _add(self, connection: sa.Connection, name: str, role: Role, stored: str, *, by: str) -> Account:

@@ -8,7 +8,7 @@ changes or the person is disabled.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -49,7 +49,7 @@ class Sessions:
     def open(self, person_id: int, *, agent: str, address: str) -> str:
         """Begin a session and return its new id, which only the browser keeps."""
         secret, now = new_secret(), self._now()
-        row = {
+        row: dict[str, Any] = {
             "id_hash": digest(secret),
             "person_id": person_id,
             "agent": "".join(each for each in agent[:MAX_AGENT_CHARS] if each.isprintable()),
@@ -68,7 +68,7 @@ class Sessions:
             row = connection.execute(_select(now).where(sessions.c.id_hash == digest(secret))).first()
         if row is None:
             return None
-        session = Session(*row)
+        session = Session._make(row)
         if now - session.seen_at >= SEEN_SECONDS:
             self._database.write(lambda connection: _touch(connection, session.reference, now))
         return session
@@ -77,7 +77,13 @@ class Sessions:
         """Return the sessions of a person, the last used first."""
         query = _select(self._now()).where(sessions.c.person_id == person_id).order_by(sessions.c.seen_at.desc())
         with self._database.read() as connection:
-            return [Session(*row) for row in connection.execute(query)]
+            return [Session._make(row) for row in connection.execute(query)]
+
+    def last_owner(self, secret: str) -> str:
+        """Return whose session an id was, even if it has run out; empty if it was ended or is not known."""
+        query = sa.select(people.c.name).join(sessions, sessions.c.person_id == people.c.id)
+        with self._database.read() as connection:
+            return connection.execute(query.where(sessions.c.id_hash == digest(secret))).scalar() or ""
 
     def end(self, secret: str) -> None:
         """Log out."""
@@ -94,9 +100,9 @@ def end_all(connection: sa.Connection, person_id: int) -> None:
     connection.execute(_delete(sessions.c.person_id == person_id))
 
 
-def _open(connection: sa.Connection, row: dict[str, object]) -> None:
+def _open(connection: sa.Connection, row: dict[str, Any]) -> None:
     now = row["created_at"]
-    connection.execute(_delete(sa.or_(sessions.c.expires_at <= now, sessions.c.seen_at <= now - IDLE_SECONDS)))  # type: ignore[operator]
+    connection.execute(_delete(sa.or_(sessions.c.expires_at <= now, sessions.c.seen_at <= now - IDLE_SECONDS)))
     connection.execute(sa.insert(sessions).values(**row))
 
 

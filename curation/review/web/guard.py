@@ -1,18 +1,26 @@
-"""The guard in front of a web app on loopback: Host allowlist, same-origin rule for writes, body limit, strict headers.
+"""The guard in front of the review app: Host allowlist, same-origin rule for writes, body limit, strict headers.
 
     app.add_middleware(Guard, hosts=frozenset({"127.0.0.1", "localhost", "::1"}), max_body_bytes=4 << 20)
 
 A page of another site can make a browser send requests here. It cannot make it send our Host (so DNS rebinding fails),
-nor forge `Sec-Fetch-Site` and `Origin` (so forged forms fail). Requests without either header may only read.
+nor forge `Sec-Fetch-Site` and `Origin` (so forged forms fail), nor send JSON or an Authorization header without asking
+first, which nobody answers here. Requests with neither header may only read, except with an API token and no cookie.
 """
 
-from urllib.parse import urlsplit
+from collections.abc import Collection
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from curation.review.accounts.identity import CHANGING_READS, SAFE_METHODS
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
+API = "/api/"
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -20,6 +28,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "style-src 'self'",
         "script-src 'self'",
         "img-src 'self'",
+        "connect-src 'self'",
         "form-action 'self'",
         "frame-ancestors 'none'",
         "base-uri 'none'",
@@ -35,16 +44,28 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_TLS_HEADERS = {"strict-transport-security": "max-age=31536000"}
+_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 
 
 class Guard:
     """ASGI middleware; see the module docstring for what it refuses."""
 
-    def __init__(self, app: ASGIApp, *, hosts: frozenset[str] = LOOPBACK, max_body_bytes: int = 4 << 20) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: frozenset[str] = LOOPBACK,
+        max_body_bytes: int = 4 << 20,
+        changing_reads: Collection[str] = CHANGING_READS,
+        uploads: Collection[str] = (),
+    ) -> None:
+        """Serve `hosts`. Paths that end in one of `changing_reads` change something on GET; `uploads` take files as forms."""
         self.app = app
         self.hosts = hosts
         self.max_body_bytes = max_body_bytes
+        self.changing_reads = tuple(changing_reads)
+        self.uploads = tuple(uploads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a refused request itself, and pass on the others with the body read."""
@@ -55,26 +76,53 @@ class Guard:
             await self.app(scope, receive, send)
             return
         refusal = self._refusal(scope)
-        if refusal is None and scope["method"] not in _SAFE_METHODS:
+        if refusal is None and scope["method"] not in SAFE_METHODS:
             body = await _read_body(receive, self.max_body_bytes)
-            refusal = None if body is not None else PlainTextResponse("Refused: the request is too large or incomplete.\n", 413)
+            refusal = self._refuse_body(scope, body)
             receive = _replay(body or b"", receive)
-        await (refusal or self.app)(scope, receive, _with_headers(send))
+        await (refusal or self.app)(scope, receive, _with_headers(send, is_tls=scope.get("scheme") == "https"))
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
-        if _hostname(headers.get("host", "")) not in self.hosts:
+        if len(headers.getlist("host")) != 1 or _hostname(headers["host"]) not in self.hosts:
             return PlainTextResponse("This address is not served here: the Host header names another one.\n", 400)
-        if scope["method"] not in _SAFE_METHODS and not _is_same_origin(headers):
-            return PlainTextResponse("Refused: this request did not come from a page of this app.\n", 403)
+        if scope["method"] not in METHODS or _overrides_method(scope, headers):
+            return PlainTextResponse("Refused: this method is not served here.\n", 405)
+        if scope["method"] not in SAFE_METHODS:
+            is_ours = _is_same_origin(headers) or _is_program(headers)
+            return None if is_ours else PlainTextResponse("Refused: this request did not come from a page of this app.\n", 403)
+        is_change = scope["path"].rstrip("/").endswith(self.changing_reads) if self.changing_reads else False
+        if is_change and headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            return PlainTextResponse("Refused: this address can only be opened from a page of this app.\n", 403)
         return None
+
+    def _refuse_body(self, scope: Scope, body: bytes | None) -> PlainTextResponse | None:
+        if body is None:
+            return PlainTextResponse("Refused: the request is too large or incomplete.\n", 413)
+        if not self._takes(scope["path"], Headers(scope=scope).getlist("content-type")):
+            return PlainTextResponse("Refused: this address does not take that content type.\n", 415)
+        return None
+
+    def _takes(self, path: str, content_types: list[str]) -> bool:
+        if len(content_types) != 1:
+            return False
+        kind, _, parameters = content_types[0].partition(";")
+        kind = kind.strip().lower()
+        if path.startswith(API) and not path.endswith(self.uploads or ("\n",)):
+            return kind == JSON and parameters.strip().lower() in ("", "charset=utf-8")
+        return kind in (FORM, JSON) or (kind == "multipart/form-data" and path.endswith(self.uploads or ("\n",)))
 
 
 def _hostname(host: str) -> str | None:
     try:
-        return urlsplit(f"//{host}").hostname
+        return urlsplit(f"//{host}").hostname if "@" not in host else None
     except ValueError:
         return None
+
+
+def _overrides_method(scope: Scope, headers: Headers) -> bool:
+    query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    return any(name in headers for name in _OVERRIDES) or any(name == "_method" for name, _ in query)
 
 
 def _is_same_origin(headers: Headers) -> bool:
@@ -86,6 +134,12 @@ def _is_same_origin(headers: Headers) -> bool:
     except ValueError:
         return False
     return origin.scheme in ("http", "https") and bool(origin.netloc) and origin.netloc == headers.get("host")
+
+
+def _is_program(headers: Headers) -> bool:
+    """Tell whether a request stands on a token alone, which no page of another site can make a browser send."""
+    is_bearer = headers.get("authorization", "").lower().startswith("bearer ")
+    return is_bearer and "cookie" not in headers and "origin" not in headers and "sec-fetch-site" not in headers
 
 
 async def _read_body(receive: Receive, max_bytes: int) -> bytes | None:
@@ -116,11 +170,13 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, *, is_tls: bool) -> Send:
+    added = _HEADERS | _TLS_HEADERS if is_tls else _HEADERS
+
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
+            for name, value in added.items():
                 headers[name] = value
             headers.setdefault("cache-control", "no-store")
         await send(message)
