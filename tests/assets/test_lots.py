@@ -53,7 +53,8 @@ def recipe(tmp_path: Path, home: Home) -> Recipe:
 
 def check(recipe: Recipe, home: Home) -> dg.AssetCheckResult:
     (definition,) = build_checks(recipe)
-    found: Any = definition(home=home)
+    found = definition(home=home)
+    assert isinstance(found, dg.AssetCheckResult)
     return found
 
 

@@ -6,6 +6,7 @@ Across: share of bad items in the lot. Up: probability that such a lot is accept
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -73,8 +74,8 @@ def draw_curve(figures: LotFigures) -> Curve:
     step = next((step for step in _STEPS if reach / step <= _MOST_TICKS), _STEPS[-1])
     return Curve(
         path="M" + "L".join(f"{mark.x} {mark.y}" for mark in marks),
-        consumer=_mark(plan, size, figures.quality_level, reach),
-        producer=_mark(plan, size, quality_at(plan, PRODUCER_PROBABILITY), reach),
+        consumer=_mark(plan, size, _possible(figures.quality_level, size, math.ceil), reach),
+        producer=_mark(plan, size, _possible(quality_at(plan, PRODUCER_PROBABILITY), size, math.floor), reach),
         band=_band(figures, reach),
         ticks_x=tuple(Tick(_x(at * step, reach), f"{at * step:.1%}") for at in range(math.floor(reach / step + 1e-9) + 1)),
         ticks_y=tuple(Tick(_y(share), f"{share:.0%}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)),
@@ -87,6 +88,11 @@ def _shares(size: int, reach: float, most: int) -> list[float]:
     last = max(1, math.floor(reach * size))
     every = [round(number * last / (most - 1)) for number in range(most)]
     return [num_bad / max(1, size) for num_bad in sorted({min(num_bad, size) for num_bad in every})]
+
+
+def _possible(share: float, size: int, rounded: Callable[[float], int]) -> float:
+    """Return the next share that a lot of this size can have: whole items are bad."""
+    return min(rounded(round(share * size, 6)), size) / max(1, size)
 
 
 def _mark(plan: AcceptancePlan, size: int, share: float, reach: float) -> Mark:

@@ -22,7 +22,7 @@ from curation.review.payload import unpack_item
 from curation.review.queue.review_queue import ReviewQueue
 
 MAX_REASONS = 5
-MAX_LISTED = 50
+MAX_LISTED = 20
 NO_REASON = "no code given"
 _CODE = re.compile(r"[a-z][a-z_]{0,40}")
 

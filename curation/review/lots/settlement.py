@@ -48,7 +48,11 @@ def _settle(connection: sa.Connection, recipe: str, lot: str) -> bool:
     said = connection.execute(query.where(sample.recipe == recipe, sample.lot == lot, item.human_sequence > 0)).all()
     outcome = [(verdict.human_sequence, verdict.human_decision not in GOOD) for verdict in said]
     decision, sequence = first_decision(AcceptancePlan(n=row.n, c=row.c), row.size, outcome)
-    values = {"num_inspected": len(outcome), "num_bad": sum(is_bad for _, is_bad in outcome), "decision": decision}
+    values: dict[str, Any] = {
+        "num_inspected": len(outcome),
+        "num_bad": sum(is_bad for _, is_bad in outcome),
+        "decision": decision,
+    }
     if sequence != row.decided_sequence:
         values |= {"decided_sequence": sequence, "decided_at": _moment(connection, recipe, sequence)}
     connection.execute(tables.lots.update().where(*one).values(**values))

@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,9 +26,15 @@ def test_the_two_risks_are_points_of_the_curve() -> None:
     curve = draw_curve(figures())
     assert curve.consumer.share == 0.05
     assert curve.consumer.probability == accept_probability(AcceptancePlan(n=59, c=0), 0.05, 4_000)
-    assert curve.producer.probability == pytest.approx(0.95, abs=0.02)
+    assert 0.95 <= curve.producer.probability < 0.97
     assert curve.producer.x < curve.consumer.x
     assert curve.producer.y < curve.consumer.y
+
+
+def test_points_of_a_small_lot_are_whole_items() -> None:
+    curve = draw_curve(figures(size=10))
+    assert curve.consumer[2:] == (0.1, 0.0), "one item of ten is the least that is as bad as the quality level"
+    assert curve.producer[2:] == (0.0, 1.0)
 
 
 def test_nothing_observed_is_nothing_drawn_and_then_an_interval() -> None:

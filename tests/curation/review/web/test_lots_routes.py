@@ -70,8 +70,8 @@ def test_the_report_of_an_undecided_lot_has_its_plan_curve_and_open_sample(
     page = client.get("/recipes/demo/lots/report", params={"lot": "example/routing"}).text
     assert "of 59 items at most 0 bad" in text_of(page)
     listed = re.findall(r'href="/recipes/demo/items/([0-9a-f]{32})"', page)
-    assert listed == list(drawn[1:51])
-    assert "The first 50 of 58." in text_of(page)
+    assert listed == list(drawn[1:21])
+    assert "The first 20 of 58." in text_of(page)
     assert " style=" not in page
     svg = page[page.index("<svg class") : page.index("</svg>", page.index("<svg class")) + 6]
     drawing = ElementTree.fromstring(svg)
@@ -92,7 +92,7 @@ def test_the_report_of_a_failed_lot_says_since_when_and_why(
     said = text_of(client.get("/recipes/demo/lots/report", params={"lot": "example/routing"}).text)
     assert re.search(r"Failed since \d{4}-\d\d-\d\d \d\d:\d\d UTC: every item needs a verdict", said)
     assert "The answer is wrong: 2 no code given: 1 The source does not support it: 1" in said.replace("  ", " ")
-    assert "The first 50 of 117." in said
+    assert "The first 20 of 117." in said
 
 
 def test_an_accepted_lot_has_no_open_items(client: TestClient, queue: ReviewQueue, items: list[ReviewItem]) -> None:
