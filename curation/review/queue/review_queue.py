@@ -23,6 +23,7 @@ from curation.home import Home
 from curation.records import Decision, ReviewerKind, ReviewItem, Verdict
 from curation.review import schema
 from curation.review.config import Accept, ReviewConfig
+from curation.review.lots.settlement import settle_lots
 from curation.review.payload import unpack_item
 from curation.review.queue import claims, sync
 from curation.review.queue.append import append_votes
@@ -171,24 +172,14 @@ class ReviewQueue:
         def work(connection: sa.Connection) -> Lease | None:
             is_random = not kind and not item_key and next(self._served) % RANDOM_EVERY == 0
             origin: Any = "chosen" if item_key else "random" if is_random else "priority"
-            request = Request(
-                reviewer=reviewer,
-                role=role,
-                kind=kind,
-                after=after,
-                item_key=item_key,
-                origin=origin,
-                lease_seconds=self._settings(connection).lease_seconds,
-            )
+            request = Request(reviewer=reviewer, role=role, kind=kind, after=after, item_key=item_key, origin=origin)
             return claims.claim(connection, self.recipe, request)
 
         return self.database.write(work)
 
     def extend(self, lease: Lease) -> Lease:
         """Make a lease last for another full term. Raises LeaseLostError if it was lost."""
-        return self.database.write(
-            lambda connection: claims.extend(connection, self.recipe, lease, self._settings(connection).lease_seconds)
-        )
+        return self.database.write(lambda connection: claims.extend(connection, self.recipe, lease))
 
     def release(self, lease: Lease, *, skip: bool = False) -> bool:
         """Give an item back; `skip` serves it to this person after all others. False if the lease was lost before."""
@@ -251,7 +242,13 @@ class ReviewQueue:
         Raises:
             VerdictRefusedError, VerdictConflictError, LeaseLostError, ItemWithdrawnError: see `append.append_votes`.
         """
-        return self.database.write(lambda connection: append_votes(connection, self.recipe, votes))
+
+        def work(connection: sa.Connection) -> list[Verdict]:
+            verdicts = append_votes(connection, self.recipe, votes)
+            settle_lots(connection, self.recipe, {vote.item_key for vote in votes if vote.reviewer_kind == "human"})
+            return verdicts
+
+        return self.database.write(work)
 
     def current_verdicts(self, accept: Accept = "human", item_keys: Collection[str] | None = None) -> dict[str, Verdict]:
         """Return item key -> the verdict that counts, for these items (default: all that were ever decided)."""
