@@ -9,7 +9,7 @@ A judge that was not measured is not believed: too few labels, an undefined kapp
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from curation.judging.agreement import cohen_kappa, gwet_ac1
 from curation.judging.bootstrap import Estimate
@@ -118,12 +118,26 @@ def label_votes(votes: Iterable[JudgeVote], config: JudgeConfig) -> Label | None
     return ("good" if median_score(mine) >= config.approve_from else "bad") if mine else None
 
 
-def advice_allowed(agreement: Agreement | None, config: JudgeConfig, report: PairReport | None = None) -> Ruling:
+class Floor(Protocol):
+    """What is asked of a judge that may give advice; a `JudgeConfig` says it."""
+
+    @property
+    def kappa_floor(self) -> float:
+        """Least agreement with people."""
+        ...
+
+    @property
+    def min_labels(self) -> int:
+        """Least number of items that people have decided."""
+        ...
+
+
+def advice_allowed(agreement: Agreement | None, config: Floor, report: PairReport | None = None) -> Ruling:
     """Rule whether a judge may give advice. The value of kappa decides and its interval is told; doubt means no.
 
     Args:
         agreement: how far the judge agrees with people; None if nobody has looked.
-        config: floor, number of labels needed and allowed share of flips.
+        config: floor, and number of labels needed.
         report: how the judge behaved in comparisons, if it made any.
     """
     if agreement is None or agreement.num_items < config.min_labels:
