@@ -28,8 +28,11 @@ def find_binaries() -> Path | None:
 
 
 @contextlib.contextmanager
-def temporary_postgres() -> Iterator[str]:
-    """Start a server on a free port of this machine, yield its SQLAlchemy URL, and stop it."""
+def temporary_postgres(*, durable: bool = False) -> Iterator[str]:
+    """Start a server on a free port of this machine, yield its SQLAlchemy URL, and stop it.
+
+    It waits for the disk at a commit only where it has to be `durable`: tests need not, a benchmark has to.
+    """
     binaries = find_binaries()
     assert binaries is not None, "no PostgreSQL server binaries"
     folder = Path(tempfile.mkdtemp(prefix="tunewright-postgres-"))
@@ -50,7 +53,7 @@ def temporary_postgres() -> Iterator[str]:
         ]
         subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **as_user)
         port = _free_port()
-        options = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-k", folder, "-p", str(port)]
+        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"fsync={'on' if durable else 'off'}", "-k", folder, "-p", str(port)]
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
                 [binaries / "postgres", "-D", folder / "data", *options], cwd=folder, stdout=log, stderr=log, **as_user

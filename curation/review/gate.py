@@ -93,7 +93,8 @@ def _read_verdicts(
     try:
         verdicts, head = queue.audited_verdicts()
     except (DatabaseError, LedgerTamperedError, sa.exc.SQLAlchemyError) as error:
-        raise ReviewGateError(problem=f"the verdicts cannot be relied on ({error}).", row="all", where=where) from error
+        first = f"verdict {error.fields['entry']}" if isinstance(error, LedgerTamperedError) else "all"
+        raise ReviewGateError(problem=f"the verdicts cannot be relied on ({error}).", row=first, where=where) from error
     return counting_verdicts(verdicts, config.accept, config.overlap), head
 
 
