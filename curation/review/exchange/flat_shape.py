@@ -9,7 +9,7 @@ to (`decision`, `reviewer`, `reason`, `edited_answer`), which is for people and 
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from curation.ids import content_hash
 from curation.record_rows import as_row
@@ -98,31 +98,29 @@ def read_item(values: Mapping[str, Any], reading: Reading) -> ReviewItem:
     key = content_key(kind, prompt, answer, alternative, version)
     provenance = _json(values.get("provenance"))
     record_hash = values.get("record_hash")
-    return read_record(
-        ReviewItem,
-        {
-            "key": key,
-            "kind": kind,
-            "prompt": as_row(prompt),
-            "answer": answer,
-            "alternative": alternative,
-            "rubric_version": version,
-            "record_key": _text(values, "record_key")[:MAX_NAME_CHARS] or f"import/{key}",
-            "record_hash": record_hash if isinstance(record_hash, str) and record_hash else content_hash(key),
-            "evidence": evidence,
-            "task": _text(values, "task")[:MAX_NAME_CHARS] or "import",
-            "provenance": provenance if isinstance(provenance, dict) else as_row(_UNKNOWN),
-        },
+    return ReviewItem(
+        key=key,
+        kind=kind,
+        prompt=prompt,
+        answer=answer,
+        alternative=alternative,
+        rubric_version=version,
+        record_key=_text(values, "record_key")[:MAX_NAME_CHARS] or f"import/{key}",
+        record_hash=record_hash if isinstance(record_hash, str) and record_hash else content_hash(key),
+        evidence=evidence,
+        task=_text(values, "task")[:MAX_NAME_CHARS] or "import",
+        provenance=read_record(Provenance, provenance, "provenance") if isinstance(provenance, dict) else _UNKNOWN,
     )
 
 
+_KINDS = get_args(get_type_hints(ReviewItem)["kind"])
 _UNKNOWN = Provenance(origin="synthetic", method="import")
 """Nobody said where it comes from; it is not taken for a person's work."""
 
 
-def _choose_kind(values: Mapping[str, Any], alternative: str) -> str:
+def _choose_kind(values: Mapping[str, Any], alternative: str) -> Any:
     kind = values.get("kind") or ("pair" if alternative else "example")
-    if not isinstance(kind, str) or (kind == "pair") != bool(alternative):
+    if kind not in _KINDS or (kind == "pair") != bool(alternative):
         raise WrongRowError("wrong_value", "A pair has two answers (chosen and rejected), everything else has one.")
     return kind
 
@@ -133,28 +131,33 @@ def _read_prompt(values: Mapping[str, Any], answer: str) -> tuple[tuple[Message,
     if turns is None or turns == "":
         turns = values.get("prompt") if isinstance(values.get("prompt"), list) else None
     if turns is None:
-        text = _text(values, "prompt")
-        if not text.strip():
-            raise WrongRowError("missing_value", "There is no prompt (or question, instruction, messages).")
-        turns = [{"role": "user", "content": text}]
+        return (Message(role="user", content=_needed(values, "prompt", answer)),), _needed(values, "answer", answer)
     if not isinstance(turns, list) or not 1 <= len(turns) <= MAX_MESSAGES:
         raise WrongRowError("wrong_value", f"messages is no list of 1 to {MAX_MESSAGES:,} messages.")
     messages = tuple(read_record(Message, turn, "messages") for turn in turns)
     if not answer and len(messages) > 1 and messages[-1].role == "assistant":
         return messages[:-1], messages[-1].text
-    if not answer.strip():
-        raise WrongRowError("missing_value", "There is no answer (or response, completion, output).")
-    return messages, answer
+    return messages, _needed(values, "answer", answer)
 
 
-def _read_evidence(values: Mapping[str, Any]) -> list[Any]:
+def _needed(values: Mapping[str, Any], name: str, answer: str) -> str:
+    text = answer if name == "answer" else _text(values, name)
+    if not text.strip():
+        raise WrongRowError("missing_value", f"There is no {name} (nor {', '.join(_OTHER_NAMES[name][:3])}, ...).")
+    return text
+
+
+def _read_evidence(values: Mapping[str, Any]) -> tuple[str, ...]:
     found = next((values[name] for name in ("evidence", *_OTHER_NAMES["evidence"]) if values.get(name)), None)
     if isinstance(found, str) and found.lstrip().startswith("["):
         parsed = _json(found, strict=False)
         found = parsed if isinstance(parsed, list) and all(isinstance(text, str) for text in parsed) else found
     if found is None:
-        return []
-    return list(found) if isinstance(found, (list, tuple)) else [found]
+        return ()
+    texts = tuple(found) if isinstance(found, (list, tuple)) else (found,)
+    if not all(isinstance(text, str) for text in texts):
+        raise WrongRowError("wrong_value", "evidence is neither a text nor a list of texts.")
+    return texts
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:

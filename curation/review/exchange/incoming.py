@@ -16,7 +16,8 @@ from curation.review.exchange.typed_rows import WrongRowError
 from curation.review.queue.vote import MAX_REVIEWER_CHARS, Vote, VoteDetails
 
 DECISIONS = {
-    "approve": "approve", "approved": "approve", "accept": "approve", "accepted": "approve", "good": "approve", "yes": "approve",
+    "approve": "approve", "approved": "approve", "accept": "approve", "accepted": "approve", "good": "approve",
+    "yes": "approve", "ok": "approve",
     "edit": "edit", "edited": "edit", "corrected": "edit",
     "reject": "reject", "rejected": "reject", "bad": "reject", "no": "reject", "discard": "reject",
     "prefer_a": "prefer_a", "a": "prefer_a", "left": "prefer_a", "prefer_b": "prefer_b", "b": "prefer_b", "right": "prefer_b",

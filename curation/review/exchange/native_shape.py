@@ -6,6 +6,7 @@
 Coming back, votes that stood stand again under `import:NAME`; numbers, times, undone and automatic verdicts stay behind.
 """
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,28 +37,21 @@ class ReviewedRow:
     verdicts: tuple[Verdict, ...] = ()
 
 
-def as_reviewed_row(reviewed: Reviewed) -> ReviewedRow:
-    """Return what is written of an item."""
-    verdict = reviewed.verdict
-    decision = verdict.decision if verdict else ""
-    edited = verdict.edited_answer if verdict else ""
-    return ReviewedRow(
-        item=reviewed.item,
-        state=reviewed.state,
-        decision=decision,
-        answer=edited if decision == "edit" else reviewed.item.answer if decision == "approve" else "",
-        is_listed=reviewed.is_listed,
-        opened_at=reviewed.opened_at,
-        lot=reviewed.lot,
-        priority=reviewed.priority,
-        verdicts=reviewed.verdicts,
-    )
-
-
 def to_native(reviewed: Reviewed) -> dict[str, Any]:
-    """Return an item as one JSON object."""
-    row: dict[str, Any] = as_row(as_reviewed_row(reviewed))
-    return row
+    """Return an item as one JSON object, the fields of `ReviewedRow`."""
+    item, verdict = json.loads(reviewed.payload), reviewed.verdict
+    answer = "" if verdict is None else {"edit": verdict.edited_answer, "approve": item["answer"]}.get(verdict.decision, "")
+    return {
+        "item": item,
+        "state": reviewed.state,
+        "decision": verdict.decision if verdict else "",
+        "answer": answer,
+        "is_listed": reviewed.is_listed,
+        "opened_at": reviewed.opened_at,
+        "lot": reviewed.lot,
+        "priority": reviewed.priority,
+        "verdicts": as_row(reviewed.verdicts),
+    }
 
 
 def from_native(values: dict[str, Any], reading: Reading) -> Incoming:

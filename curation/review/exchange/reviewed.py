@@ -1,4 +1,4 @@
-"""Items with everything that was said about them, read page by page by key, so that a million take no more memory than one page.
+"""Items with everything that was said about them, page by page in key order: a million take no more memory than one page.
 
 for reviewed in iter_reviewed(database, "sdk_assistant"):
 reviewed.item.answer, reviewed.state, [verdict.decision for verdict in reviewed.verdicts]
@@ -27,7 +27,8 @@ PAGE_CHARS = 16_000_000
 class Reviewed:
     """An item, where it stands, and its verdicts."""
 
-    item: ReviewItem
+    payload: str
+    """The item as it is stored (see `payload.py`); `item` reads it, so take that once."""
     state: str
     """open, partial, disputed or decided."""
     is_listed: bool
@@ -39,6 +40,11 @@ class Reviewed:
     """Sequence of the verdict of people that counts; 0 if there is none."""
     verdicts: tuple[Verdict, ...]
     """Every verdict, oldest first: automatic ones, undone and changed ones too."""
+
+    @property
+    def item(self) -> ReviewItem:
+        """The item itself."""
+        return unpack_item(self.payload)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -84,7 +90,7 @@ def iter_reviewed(
             yield from page
             if len(page) < size:
                 return
-            after = page[-1].item.key
+            after = rows[-1]["item_key"]
             mean = sum(len(row["payload"]) for row in rows) // len(rows) + 1
             size = max(1, min(PAGE, PAGE_CHARS // mean))
 
@@ -103,7 +109,7 @@ def _with_verdicts(connection: sa.Connection, recipe: str, rows: Sequence[Any]) 
 
 def _as_reviewed(row: Any, verdicts: list[Verdict]) -> Reviewed:
     return Reviewed(
-        item=unpack_item(row["payload"]),
+        payload=row["payload"],
         state=row["state"],
         is_listed=bool(row["is_listed"]),
         opened_at=row["opened_at"],

@@ -79,7 +79,7 @@ def _rows_of(queue: ReviewQueue, part: list[Reviewed], shape: TrainingShape, con
         accept,
         config.overlap,
     )
-    ours = [reviewed.item for reviewed in part if reviewed.item.rubric_version == config.rubric_version]
+    ours = [item for reviewed in part if (item := reviewed.item).rubric_version == config.rubric_version]
     examples = [_example(item) for item in ours if item.kind == "example" and item.key in verdicts]
     pairs = [_pair(item) for item in ours if item.kind == "pair" and item.key in verdicts]
     if shape == "kto":
