@@ -8,8 +8,7 @@ An item stands for all rows that show the same text, so each gives one row here.
 samples, an accepted lot) are not in the queue's word and not here: the graph's own data sets have them.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
 import sqlalchemy as sa
@@ -18,45 +17,16 @@ from curation.records import Example, Message, PreferencePair, ReviewItem, Unpai
 from curation.review import schema
 from curation.review.config import ReviewConfig
 from curation.review.exchange.reviewed import Reviewed, iter_reviewed
-from curation.review.items import item_key
 from curation.review.payload import unpack_item
 from curation.review.queue import ReviewQueue
 from curation.review.queue.chain import as_verdict
 from curation.review.queue.resolution import counting_verdicts
-from curation.review.verdicts import apply_verdicts
+from curation.review.verdicts import apply_verdicts, kto_labels
 
 TrainingShape = Literal["sft", "dpo", "kto"]
 TRAINING_SHAPES: tuple[TrainingShape, ...] = ("sft", "dpo", "kto")
 TrainingRow = Example | PreferencePair | UnpairedPreference
 PART = 200
-
-
-def kto_labels(
-    examples: Iterable[Example], *, verdicts: Mapping[str, Verdict], config: ReviewConfig
-) -> list[UnpairedPreference]:
-    """Return a label for every example that was approved (desirable) or rejected (undesirable).
-
-    An edit gives none: it says which of two answers is better (a pair), not that the original is bad.
-    """
-    labels = []
-    for example in examples:
-        verdict = verdicts.get(item_key(example, config))
-        if verdict is not None and verdict.decision in ("approve", "reject"):
-            labels.append(_label(example, is_desirable=verdict.decision == "approve"))
-    return labels
-
-
-def _label(example: Example, *, is_desirable: bool) -> UnpairedPreference:
-    return UnpairedPreference(
-        key=f"{example.key}/{'desirable' if is_desirable else 'undesirable'}",
-        task=example.task,
-        prompt=example.prompt,
-        answer=example.answer,
-        is_desirable=is_desirable,
-        group=example.group,
-        split=example.split,
-        provenance=replace(example.provenance, parents=(example.key,)),
-    )
 
 
 def iter_training_rows(queue: ReviewQueue, shape: TrainingShape) -> Iterator[TrainingRow]:
