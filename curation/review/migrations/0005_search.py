@@ -19,10 +19,10 @@ def upgrade() -> None:
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     _number_items()
     for name, columns in (
-        ("arrival", ["recipe", "arrival"]),
+        ("arrival", ["recipe", "arrival", "priority"]),
         ("state", ["recipe", "is_listed", "state", "arrival"]),
         ("decision", ["recipe", "is_listed", "human_decision", "arrival"]),
-        ("priority", ["recipe", "is_listed", "priority", "arrival"]),
+        ("priority", ["recipe", "is_listed", "state", "priority", "arrival"]),
         ("task", ["recipe", "is_listed", "task", "state"]),
     ):
         op.create_index(f"review_items_{name}", "review_items", columns)

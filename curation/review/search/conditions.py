@@ -23,9 +23,12 @@ class _Scope(NamedTuple):
 
 
 def residual(connection: sa.Connection, recipe: str, query: Query) -> list[Condition]:
-    """Return what an item has to fulfil besides its words."""
+    """Return what an item has to fulfil besides its words.
+
+    Items are looked up by number; the conditions are put so that no database thinks of another index for them.
+    """
     scope = _Scope(recipe, connection.dialect.name == "sqlite")
-    found = [] if "withdrawn" in query.values("state") else [schema.items.c.is_listed == sa.true()]
+    found = [] if "withdrawn" in query.values("state") else [_IS_LISTED]
     for is_negated in (False, True):
         for field in dict.fromkeys(each.field for each in query.filters if each.is_negated == is_negated):
             values = query.values(field, is_negated=is_negated)
@@ -34,19 +37,21 @@ def residual(connection: sa.Connection, recipe: str, query: Query) -> list[Condi
     return found
 
 
+_IS_LISTED = schema.items.c.is_listed.is_not(sa.false())
+
+
 def _column(name: str) -> Callable[[_Scope, Sequence[str]], Condition]:
-    return lambda _, values: schema.items.c[name].in_(values)
+    return lambda _, values: sa.func.coalesce(schema.items.c[name], "").in_(values)
 
 
 def _state(scope: _Scope, values: Sequence[str]) -> Condition:
-    table = schema.items.c
     states = [value for value in values if value != "withdrawn"]
-    listed = sa.and_(table.state.in_(states), table.is_listed == sa.true())
-    return sa.or_(listed, table.is_listed == sa.false()) if "withdrawn" in values else listed
+    listed = sa.and_(_column("state")(scope, states), _IS_LISTED)
+    return sa.or_(listed, sa.not_(_IS_LISTED)) if "withdrawn" in values else listed
 
 
 def _decision(scope: _Scope, values: Sequence[str]) -> Condition:
-    return schema.items.c.human_decision.in_(["" if value == "none" else value for value in values])
+    return _column("human_decision")(scope, ["" if value == "none" else value for value in values])
 
 
 def _said_by(scope: _Scope, values: Sequence[str]) -> Condition:
@@ -120,8 +125,11 @@ def first_since(connection: sa.Connection, recipe: str, day: str) -> int:
     return low
 
 
-def few_arrivals(connection: sa.Connection, recipe: str, query: Query, *, has_words: bool, most: int) -> list[int] | None:
-    """Return the arrivals of the items that a filter leaves, if it leaves `most` at most; None if no filter does."""
+def few_arrivals(connection: sa.Connection, recipe: str, query: Query, *, is_slow: bool, most: int) -> list[int] | None:
+    """Return the arrivals of the items that a filter leaves, if it leaves `most` at most; None if no filter does.
+
+    `is_slow`: no index gives the items in a certain state in the order that is wanted.
+    """
     conditions = []
     if query.values("reviewer"):
         conditions.append(schema.verdicts.c.reviewer.in_(query.values("reviewer")))
@@ -131,7 +139,7 @@ def few_arrivals(connection: sa.Connection, recipe: str, query: Query, *, has_wo
         found = _arrivals_said(connection, recipe, condition, most)
         if found is not None:
             return found
-    return _arrivals_in_state(connection, recipe, query, most) if has_words else None
+    return _arrivals_in_state(connection, recipe, query, most) if is_slow else None
 
 
 def _arrivals_said(connection: sa.Connection, recipe: str, condition: Condition, most: int) -> list[int] | None:
@@ -162,5 +170,6 @@ def _arrivals_in_state(connection: sa.Connection, recipe: str, query: Query, mos
         return None
     narrow = item.human_decision.in_(decisions) if decisions else item.state.in_(states)
     within = (item.recipe == recipe, item.is_listed == sa.true(), narrow)
-    found = list(connection.execute(sa.select(item.arrival).where(*within).limit(most + 1)).scalars())
+    numbers = sa.select(item.arrival).where(*within).limit(most + 1)
+    found = list(connection.execute(numbers).scalars())
     return found if len(found) <= most else None

@@ -10,9 +10,9 @@ most: `is_cut` then says that it stopped before it had enough, and `next` goes o
 
 import heapq
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import sqlalchemy as sa
 
@@ -20,7 +20,7 @@ from curation.review import schema
 from curation.review.items import GOLD_PREFIX
 from curation.review.search.conditions import arrival_range, few_arrivals, residual
 from curation.review.search.index import ARRIVALS, first_id, hits_among, select_ids
-from curation.review.search.query import Query, Term
+from curation.review.search.query import STATES, Query, Term
 from curation.review.search.words import split_words
 
 Sort = Literal["newest", "oldest", "priority"]
@@ -28,9 +28,9 @@ SORTS: tuple[Sort, ...] = ("newest", "oldest", "priority")
 """`priority`: what the judges disagree about most comes first."""
 
 PAGE_SIZE = 50
-BUDGET = 20_000
+BUDGET = 10_000
 """Candidates that are looked up for one page."""
-_FIRST_PART, _PART = 100, 500
+_FIRST_PART, _PART, _LARGE_PART = 100, 500, 5_000
 
 _SHOWN = (
     "item_key", "arrival", "kind", "task", "record_key", "state", "human_decision", "automatic_decision", "num_votes",
@@ -88,7 +88,7 @@ def find_items(
     search = _Search(connection, recipe, query, sort, after, budget)
     hits: list[Hit] = []
     last: int | None = None
-    for part in _parts(search.candidates()):
+    for part in _parts(search):
         found = search.look_up(part)
         for number in part:
             if number in found and len(hits) == limit:
@@ -104,7 +104,7 @@ def find_all(connection: sa.Connection, recipe: str, query: Query, *, limit: int
     """Return the keys of the newest hits, `limit` at most, however many candidates that takes."""
     keys: list[str] = []
     search = _Search(connection, recipe, query, "newest", "", ARRIVALS)
-    for part in [] if query.problems else _parts(search.candidates()):
+    for part in [] if query.problems else _parts(search):
         found = search.look_up(part)
         keys += [found[number].item_key for number in part if number in found]
         if len(keys) >= limit:
@@ -112,11 +112,12 @@ def find_all(connection: sa.Connection, recipe: str, query: Query, *, limit: int
     return keys[:limit]
 
 
-def _parts(numbers: Iterable[int]) -> Iterator[list[int]]:
-    iterator, size = iter(numbers), _FIRST_PART
+def _parts(search: "_Search") -> Iterator[list[int]]:
+    """Yield candidates in parts; where the full text is asked about each part, a few large ones cost less."""
+    iterator, size = search.candidates(), _FIRST_PART
     while part := list(itertools.islice(iterator, size)):
         yield part
-        size = _PART
+        size = _LARGE_PART if search.unwanted else _PART
 
 
 class _Search:
@@ -169,7 +170,8 @@ class _Search:
         item = schema.items.c
         is_gold = item.record_key.startswith(GOLD_PREFIX, autoescape=True)  # found by nobody: it would stand beside its origin
         chosen = (item.recipe == self.recipe, item.arrival.in_(numbers), ~is_gold, *self.conditions)
-        rows = self.connection.execute(sa.select(*columns).where(*chosen)).mappings().all()
+        query = sa.select(*columns).where(*chosen)
+        rows = self.connection.execute(query).mappings().all()
         hits = {row["arrival"]: Hit(**row) for row in rows}
         if self.unwanted and hits:
             gone = hits_among(self.connection, self.unwanted, [self.base + number for number in hits])
@@ -177,7 +179,9 @@ class _Search:
         return hits
 
     def _stream(self) -> Iterator[int]:
-        few = few_arrivals(self.connection, self.recipe, self.query, has_words=bool(self.terms), most=BUDGET)
+        few = few_arrivals(
+            self.connection, self.recipe, self.query, is_slow=bool(self.terms) or self.sort == "priority", most=BUDGET
+        )
         if few is not None:
             return self._ordered(self._matching(few))
         if not self.terms:
@@ -207,35 +211,39 @@ class _Search:
         return (number for rank, number in sorted(ranked, reverse=True) if here is None or (rank, number) < here)
 
     def _index_stream(self) -> Iterator[int]:
-        """Read the index that fits best: decision, state, priority or plain arrival."""
+        """Read the index that fits best: priority, decision, state or plain arrival."""
         table = schema.items.c
         decisions = ["" if value == "none" else value for value in self.query.values("decision")]
         states = [value for value in self.query.values("state") if value != "withdrawn"]
         has_withdrawn = "withdrawn" in self.query.values("state")
-        if self.sort == "priority" or (has_withdrawn and states):
-            groups: list[Any] = [sa.true()]
+        listed = table.is_listed == sa.true()
+        if self.sort == "priority":
+            every = states if states and not has_withdrawn else STATES[:-1]
+            both = [table.is_listed == sa.false(), listed] if has_withdrawn else [listed]
+            streams = [self._read_index(each, table.state == state) for each in both for state in every]
+        elif has_withdrawn:
+            streams = [self._read_index()]
         elif decisions:
-            groups = [table.human_decision == value for value in decisions]
+            streams = [self._read_index(listed, table.human_decision == value) for value in decisions]
+        elif states:
+            streams = [self._read_index(listed, table.state == value) for value in states]
         else:
-            groups = [table.state == value for value in states] or [sa.true()]
-        listed = [sa.true()] if has_withdrawn and states else [table.is_listed == (sa.false() if has_withdrawn else sa.true())]
-        streams = [self._read_index([*listed, group]) for group in groups]
+            streams = [self._read_index()]
         merged = heapq.merge(*streams, reverse=self.sort != "oldest")
         return (number for _, number in merged)
 
-    def _read_index(self, chosen: list[Any]) -> Iterator[tuple[float, int]]:
+    def _read_index(self, *chosen: sa.ColumnElement[bool]) -> Iterator[tuple[float, int]]:
         table = schema.items.c
         within = (table.recipe == self.recipe, *chosen, table.arrival > self.low, table.arrival < self.high)
         query = sa.select(table.priority if self.sort == "priority" else sa.literal(0.0), table.arrival).where(*within)
         if self.sort != "priority":
-            order = (table.arrival.asc() if self.sort == "oldest" else table.arrival.desc(),)
+            query = query.order_by(table.arrival.asc() if self.sort == "oldest" else table.arrival.desc())
         else:
-            order = (table.priority.desc(), table.arrival.desc())
+            query = query.order_by(table.priority.desc(), table.arrival.desc())
             if self.rank is not None and self.number is not None:
-                query = query.where(
-                    sa.tuple_(table.priority, table.arrival) < sa.tuple_(sa.literal(self.rank), sa.literal(self.number))
-                )
-        return ((rank, number) for rank, number in self.connection.execute(query.order_by(*order).limit(self.budget)))
+                here = sa.tuple_(sa.literal(self.rank), sa.literal(self.number))
+                query = query.where(sa.tuple_(table.priority, table.arrival) < here)
+        return ((rank, number) for rank, number in self.connection.execute(query.limit(self.budget)))
 
 
 def _batched(numbers: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -19,6 +19,7 @@ from curation.review.search.words import item_words
 ARRIVALS = (1 << 31) - 1
 """Numbers that each recipe has for its items: as many as the column `arrival` can hold."""
 
+
 _NUMBER = sa.text("SELECT number FROM review_search_recipes WHERE recipe = :recipe")
 _ADD_RECIPE = sa.text("INSERT INTO review_search_recipes (recipe) VALUES (:recipe) ON CONFLICT (recipe) DO NOTHING")
 _SQLITE_ADD = sa.text("INSERT INTO review_search (rowid, words) VALUES (:id, :words)")
@@ -117,8 +118,12 @@ def hits_among(connection: sa.Connection, terms: Sequence[Term], ids: Sequence[i
     name, condition, match = _condition(connection, terms)
     if _is_sqlite(connection):
         plus = "+" if len(ids) > _ONE_BY_ONE else ""
-        text = f"SELECT rowid FROM review_search WHERE {condition} AND {plus}rowid IN (SELECT value FROM json_each(:ids))"  # noqa: S608
-        found = connection.execute(sa.text(text), {"match": match, "ids": json.dumps(list(ids))})
+        text = (
+            f"SELECT rowid FROM review_search WHERE {condition} AND {plus}rowid IN (SELECT value FROM json_each(:ids))"  # noqa: S608
+            " AND rowid >= :first AND rowid <= :last"
+        )
+        values = {"match": match, "ids": json.dumps(list(ids)), "first": min(ids), "last": max(ids)}
+        found = connection.execute(sa.text(text), values)
     else:
         text = f"SELECT {name} FROM review_search WHERE {condition} AND {name} = ANY(:ids)"  # noqa: S608
         found = connection.execute(sa.text(text), {"match": match, "ids": list(ids)})

@@ -1,0 +1,225 @@
+"""How fast a queue moves and when it will be done, from the verdicts of the last weeks and the counts beside the items.
+
+    read_progress(queue)       Progress(days=[Day(day="2026-11-29", num=212), ...], pace=Pace(per_hour=74.0, ...), ...)
+
+Nothing here reads all items or all verdicts: days are counted in an index over the time, the pace is worked out from the
+newest `SAMPLE` verdicts, and what waits is read from `review_counts`. Verdicts by automatic reviewers do not count.
+"""
+
+import datetime
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from curation.review import schema
+from curation.review.queue import ReviewQueue
+from curation.review.queue.slots import MAX_LEASE_SECONDS, database_now
+
+DAYS = 30
+SAMPLE = 5_000
+MAX_GAP_SECONDS = 300.0
+"""A longer pause between two verdicts of a person is no work."""
+MIN_VERDICTS = 20
+"""Fewer tell nothing about a pace."""
+_BURST = 5
+"""More verdicts of a person in one second are a bulk action, not reading."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Day:
+    """Votes that people gave on a day (UTC), changes of mind among them, undone ones too."""
+
+    day: str
+    num: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pace:
+    """How fast people review."""
+
+    per_hour: float
+    """Verdicts an hour of work of one person: the median over people and days, weighted by verdicts."""
+    num_verdicts: int
+    """Verdicts that this rests on."""
+    num_people: int
+    per_active_day: float
+    """Verdicts of all people together on a day on which anybody reviewed: the median of the last seven such days."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A kind or task of items."""
+
+    name: str
+    num_items: int
+    num_open: int
+    """Items that wait for a verdict of people."""
+    num_disputed: int
+
+    @property
+    def num_decided(self) -> int:
+        """Items that people decided."""
+        return self.num_items - self.num_open
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """What the progress page shows."""
+
+    days: list[Day]
+    """The last 30 days, oldest first, those without a verdict among them."""
+    pace: Pace | None
+    """None while there are too few verdicts to tell."""
+    votes_left: int
+    """Votes that are missing: open items times overlap; partly voted items count as if one vote were there."""
+    num_disputed: int
+    num_leased: int
+    """Items that somebody has open at this moment."""
+    kinds: list[Part]
+    tasks: list[Part]
+    oldest_open: tuple[str, str] | None
+    """Item key and time of arrival of the item that has waited longest."""
+
+    @property
+    def hours_left(self) -> float | None:
+        """Hours of work for one person at the pace so far; None if it cannot be told."""
+        return self.votes_left / self.pace.per_hour if self.pace and self.pace.per_hour else None
+
+    @property
+    def days_left(self) -> float | None:
+        """Days on which people review as much as on the last ones; None if it cannot be told."""
+        return self.votes_left / self.pace.per_active_day if self.pace and self.pace.per_active_day else None
+
+
+def read_progress(queue: ReviewQueue, *, today: datetime.date | None = None) -> Progress:
+    """Return how far a queue is and how fast it moves. Raises DatabaseError."""
+    day = today or datetime.datetime.now(datetime.UTC).date()
+    overlap = queue.settings().overlap
+    with queue.database.read() as connection:
+        counts = connection.execute(sa.select(schema.counts).where(schema.counts.c.recipe == queue.recipe)).all()
+        days = _count_days(connection, queue.recipe, day)
+        return Progress(
+            days=days,
+            pace=_work_out_pace(_newest(connection, queue.recipe), days),
+            votes_left=sum(row.num * _missing(row.state, overlap) for row in counts),
+            num_disputed=sum(row.num for row in counts if row.state == "disputed"),
+            num_leased=_count_leases(connection, queue.recipe),
+            kinds=_parts((row.kind, row.state, row.num) for row in counts),
+            tasks=_count_tasks(connection, queue.recipe),
+            oldest_open=_oldest_open(connection, queue.recipe),
+        )
+
+
+def _missing(state: str, overlap: int) -> int:
+    return {"open": overlap, "partial": max(overlap - 1, 1), "disputed": 1}.get(state, 0)
+
+
+def _count_days(connection: sa.Connection, recipe: str, today: datetime.date) -> list[Day]:
+    verdict = schema.verdicts.c
+    first = today - datetime.timedelta(days=DAYS - 1)
+    day = sa.func.substr(verdict.created_at, 1, 10)
+    chosen = (verdict.recipe == recipe, verdict.reviewer_kind == "human", verdict.created_at >= first.isoformat())
+    query = sa.select(day.label("day"), sa.func.count().label("num")).where(*chosen, verdict.decision != "undo")
+    grouped = query.group_by(sa.text("1"))
+    found = {row.day: row.num for row in connection.execute(grouped)}
+    names = [(first + datetime.timedelta(days=number)).isoformat() for number in range(DAYS)]
+    return [Day(day=name, num=found.get(name, 0)) for name in names]
+
+
+def _newest(connection: sa.Connection, recipe: str) -> Sequence[Any]:
+    """Return the newest verdicts of people, oldest first."""
+    verdict = schema.verdicts.c
+    chosen = (verdict.recipe == recipe, verdict.reviewer_kind == "human", verdict.created_at > "")
+    query = sa.select(verdict.reviewer, verdict.created_at).where(*chosen).order_by(verdict.created_at.desc()).limit(SAMPLE)
+    return connection.execute(query).all()[::-1]
+
+
+def _work_out_pace(rows: Sequence[Any], days: Sequence[Day]) -> Pace | None:
+    stretches: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        moment = datetime.datetime.fromisoformat(row.created_at).timestamp()
+        stretches.setdefault((row.reviewer, row.created_at[:10]), []).append(moment)
+    paces: list[tuple[float, int]] = []
+    people = set()
+    for (person, _), moments in stretches.items():
+        single = [moment for moment in moments if moments.count(moment) <= _BURST] if _has_burst(moments) else moments
+        if len(single) < 2:
+            continue
+        paces.append((_pace_of(single), len(single)))
+        people.add(person)
+    num = sum(weight for _, weight in paces)
+    if num < MIN_VERDICTS:
+        return None
+    active = [day.num for day in days if day.num][-7:]
+    return Pace(
+        per_hour=_weighted_median(paces),
+        num_verdicts=num,
+        num_people=len(people),
+        per_active_day=float(statistics.median(active)) if active else 0.0,
+    )
+
+
+def _has_burst(moments: Sequence[float]) -> bool:
+    return any(late == early for early, late in zip(moments, moments[_BURST:], strict=False))
+
+
+def _pace_of(moments: Sequence[float]) -> float:
+    """Return verdicts an hour of one person on one day. A pause counts as the usual time for an item."""
+    gaps = [late - early for early, late in zip(moments, moments[1:], strict=False)]
+    working = [gap for gap in gaps if 0 <= gap <= MAX_GAP_SECONDS] or [MAX_GAP_SECONDS]
+    usual = statistics.median(working)
+    seconds = sum(working) + usual * (len(moments) - len(working))
+    return len(moments) / max(seconds, 1.0) * 3600
+
+
+def _weighted_median(values: Iterable[tuple[float, int]]) -> float:
+    ordered = sorted(values)
+    half, seen = sum(weight for _, weight in ordered) / 2, 0
+    for value, weight in ordered:
+        seen += weight
+        if seen >= half:
+            return value
+    return 0.0
+
+
+def _count_leases(connection: sa.Connection, recipe: str) -> int:
+    slot, now = schema.slots.c, database_now(connection)
+    live = (slot.holder > "", slot.expires_at > now, slot.expires_at <= now + MAX_LEASE_SECONDS)
+    held = (slot.recipe == recipe, sa.text("done_sequence = 0 AND is_listed"), *live)
+    return int(connection.execute(sa.select(sa.func.count()).where(*held)).scalar_one())
+
+
+def _parts(rows: Iterable[tuple[str, str, int]]) -> list[Part]:
+    totals: dict[str, dict[Literal["all", "open", "disputed"], int]] = {}
+    for name, state, num in rows:
+        total = totals.setdefault(name, {"all": 0, "open": 0, "disputed": 0})
+        total["all"] += num
+        total["open"] += num if state != "decided" else 0
+        total["disputed"] += num if state == "disputed" else 0
+    parts = [
+        Part(name=name, num_items=total["all"], num_open=total["open"], num_disputed=total["disputed"])
+        for name, total in totals.items()
+        if total["all"]
+    ]
+    return sorted(parts, key=lambda part: (-part.num_open, part.name))
+
+
+def _count_tasks(connection: sa.Connection, recipe: str) -> list[Part]:
+    """Count in the index over task and state alone; it holds a few bytes an item."""
+    item = schema.items.c
+    query = sa.select(item.task, item.state, sa.func.count()).where(item.recipe == recipe, item.is_listed == sa.true())
+    grouped = query.group_by(item.task, item.state)
+    return _parts((task, state, num) for task, state, num in connection.execute(grouped))
+
+
+def _oldest_open(connection: sa.Connection, recipe: str) -> tuple[str, str] | None:
+    item = schema.items.c
+    waiting = []
+    for state in ("open", "partial"):
+        chosen = (item.recipe == recipe, item.is_listed == sa.true(), item.state == state)
+        query = sa.select(item.arrival, item.item_key, item.opened_at).where(*chosen).order_by(item.arrival).limit(1)
+        waiting += [tuple(row) for row in connection.execute(query)]
+    return min(waiting)[1:] if waiting else None
