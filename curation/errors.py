@@ -134,7 +134,7 @@ class ItemWithdrawnError(TunewrightError):
 
 
 class RemoteBindError(TunewrightError, ValueError):
-    """The review app refuses to listen on '{host}': it has no login, so everyone who reaches that address could decide. Listen on 127.0.0.1 behind a proxy that asks who people are, or allow remote access explicitly."""
+    """The review app refuses to listen on '{host}' without TLS: passwords and sessions would cross the network for everybody to read. Give --tls-cert and --tls-key, listen on 127.0.0.1 behind a proxy that speaks TLS, or say --allow-remote."""
 
 
 class SourceUnreadableError(TunewrightError):

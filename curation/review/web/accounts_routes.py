@@ -51,6 +51,16 @@ _STATUS_CODES: dict[type[TunewrightError], int] = {
     UnknownPersonError: 404,
 }
 
+_BROWSERS = {"Edge": "Edg/", "Opera": "OPR/", "Firefox": "Firefox/", "Chrome": "Chrome/", "Safari": "Safari/"}
+_SYSTEMS = {
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Windows": "Windows",
+    "macOS": "Mac OS X",
+    "Linux": "Linux",
+}
+
 
 async def _form(request: Request) -> dict[str, str]:
     return read_form(await request.body(), request.headers.get("content-type", ""))
@@ -133,6 +143,7 @@ def _add_account(app: FastAPI, site: Site, identity: AccountsIdentity) -> None:
             tokens=accounts.tokens.of(account.id),
             now=accounts.now(),
             moment=_moment,
+            browser=_browser,
             scopes=SCOPES,
             secret=secret,
             section=section,
@@ -268,6 +279,13 @@ def _problem(site: Site, request: Request, error: TunewrightError) -> HTMLRespon
 
 def _moment(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _browser(agent: str) -> str:
+    """Return what a User-Agent header means to its owner: `Firefox on Windows`. Every browser names others too."""
+    name = next((name for name, part in _BROWSERS.items() if part in agent), "")
+    system = next((name for name, part in _SYSTEMS.items() if part in agent), "")
+    return " on ".join(filter(None, (name, system))) or "Unknown browser"
 
 
 def _code(error: TunewrightError) -> int:
