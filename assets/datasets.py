@@ -57,7 +57,8 @@ def _training_examples(recipe: Recipe, store: Store, inputs: list[Snapshot]) -> 
 
 
 def _training_ratings(recipe: Recipe, store: Store, inputs: list[Snapshot]) -> Outputs:
-    rows = select_split(store.read_table(UnpairedPreference, inputs[0].tables["unpaired"].root), "train")
+    given = (row for item in inputs for row in store.read_table(UnpairedPreference, item.tables["unpaired"].root))
+    rows = select_split(given, "train")
     return Outputs(tables={"unpaired": (UnpairedPreference, rows)})
 
 
@@ -66,8 +67,8 @@ def _training_tasks(recipe: Recipe, store: Store, inputs: list[Snapshot]) -> Out
     return Outputs(tables={"tasks": (VerifiableTask, rows)})
 
 
-def _curated(recipe: Recipe, store: Store) -> list[Snapshot]:
-    return [store.snapshot(recipe.asset("curated_examples"))]
+def _rated(recipe: Recipe, store: Store) -> list[Snapshot]:
+    return [store.snapshot(recipe.asset(name)) for name in ("curated_examples", "verified_examples")]
 
 
 def _training_pairs(recipe: Recipe, store: Store, inputs: list[Snapshot]) -> Outputs:
@@ -103,15 +104,15 @@ DATASETS = {
         make=_training_pairs,
     ),
     "unpaired_dataset": _Dataset(
-        description="Answers that people rated good or bad (KTO); the ratings are verdicts already.",
-        deps=("curated_examples",),
-        inputs=_curated,
+        description="Answers that people rated good or bad (KTO): in the sources, or by approving and rejecting them in review.",
+        deps=("curated_examples", "verified_examples"),
+        inputs=_rated,
         make=_training_ratings,
     ),
     "prompt_dataset": _Dataset(
         description="Prompts whose answers a grader checks against a reference (reinforcement learning).",
-        deps=("curated_examples",),
-        inputs=_curated,
+        deps=("verified_examples",),
+        inputs=_verified,
         make=_training_tasks,
     ),
     "dapt_corpus": _Dataset(
@@ -126,7 +127,8 @@ DATASETS = {
 def build(recipe: Recipe) -> list[Any]:
     """Return the assets of this stage that the recipe's training stages need."""
     unused = {"preference_dataset"} if recipe.training.preference is None else set()
-    unused |= set() if any(source.role == "demonstrations" for source in recipe.sources) else {"unpaired_dataset"}
+    has_ratings = recipe.review.policy != "none" or any(source.role == "demonstrations" for source in recipe.sources)
+    unused |= set() if has_ratings else {"unpaired_dataset"}
     unused |= set() if recipe.generate.makes_tasks else {"prompt_dataset"}
     return [_asset(recipe, name, dataset) for name, dataset in DATASETS.items() if name not in unused]
 

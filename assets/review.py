@@ -6,7 +6,7 @@ run again. No decision rests on Dagster's log: `pass_review_gate` recomputes eve
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 
@@ -16,13 +16,23 @@ from assets.recipe import Recipe
 from assets.stage import Outputs, StageRun, run_stage
 from curation.home import Home
 from curation.ids import content_hash
-from curation.records import Document, Example, PreferencePair, Record, Rejection, ReviewItem, Verdict
+from curation.records import (
+    Document,
+    Example,
+    PreferencePair,
+    Record,
+    Rejection,
+    ReviewItem,
+    UnpairedPreference,
+    Verdict,
+    VerifiableTask,
+)
 from curation.review.automatic import run_automatic_reviewers
 from curation.review.gate import verify_gate
-from curation.review.items import Evidence, build_items, evidence_lookup
+from curation.review.items import Evidence, Row, build_items, evidence_lookup
 from curation.review.lots.offers import store_lots
 from curation.review.queue import Counts, open_queue
-from curation.review.verdicts import apply_verdicts
+from curation.review.verdicts import apply_verdicts, kto_labels
 from curation.store import Snapshot, Store
 from training.config import Stage
 
@@ -40,6 +50,12 @@ def review_state(recipe: Recipe, home: Home) -> Snapshot:
             partition="",
             version=_state_hash(recipe, queue.current_verdicts(recipe.review.accept)),
         )
+
+
+def review_mark(recipe: Recipe, home: Home) -> str:
+    """Return what tells cheaply whether `review_state` can have changed: the newest verdict that counts, and the recipe's rules."""
+    with open_queue(home, recipe.name) as queue:
+        return f"{queue.state_sequence()}/{recipe.review.accept}/{recipe.review.overlap}"
 
 
 def _state_hash(recipe: Recipe, verdicts: dict[str, Verdict]) -> str:
@@ -62,10 +78,20 @@ def _evidence(recipe: Recipe, store: Store) -> Evidence:
     return evidence_lookup(row for item in documents for row in store.read_table(Document, item.tables["documents"].root))
 
 
-def _curated(recipe: Recipe, store: Store) -> tuple[list[Example], list[PreferencePair]]:
+class Curated(NamedTuple):
+    """The curated rows that people review."""
+
+    examples: list[Example]
+    pairs: list[PreferencePair]
+    tasks: list[VerifiableTask]
+
+
+def _curated(recipe: Recipe, store: Store) -> Curated:
     tables = store.snapshot(recipe.asset("curated_examples")).tables
-    return list(store.read_table(Example, tables["examples"].root)), list(
-        store.read_table(PreferencePair, tables["pairs"].root)
+    return Curated(
+        list(store.read_table(Example, tables["examples"].root)),
+        list(store.read_table(PreferencePair, tables["pairs"].root)),
+        list(store.read_table(VerifiableTask, tables["tasks"].root)),
     )
 
 
@@ -103,8 +129,9 @@ def _review_queue(recipe: Recipe) -> dg.AssetsDefinition:
 
 
 def _items(recipe: Recipe, store: Store) -> Outputs:
-    examples, pairs = _curated(recipe, store)
-    items = build_items(examples, pairs, _evidence(recipe, store), recipe.review, _required(recipe, store))
+    rows = _curated(recipe, store)
+    required = _required(recipe, store)
+    items = build_items(rows.examples, rows.pairs, _evidence(recipe, store), recipe.review, required, rows.tasks)
     return Outputs(tables={"items": (ReviewItem, items)})
 
 
@@ -159,24 +186,31 @@ def _verified_examples(recipe: Recipe) -> dg.AssetsDefinition:
 
 
 def _verify(recipe: Recipe, home: Home) -> Outputs:
-    examples, pairs = _curated(recipe, home.store())
+    rows = _curated(recipe, home.store())
     with open_queue(home, recipe.name) as queue:
-        verified = apply_verdicts(
-            examples,
-            pairs,
-            verdicts=queue.current_verdicts(recipe.review.accept),
-            config=recipe.review,
-            required=_required(recipe, home.store()),
-        )
+        verdicts = queue.current_verdicts(recipe.review.accept)
+    verified = apply_verdicts(
+        rows.examples,
+        rows.pairs,
+        verdicts=verdicts,
+        config=recipe.review,
+        required=_required(recipe, home.store()),
+        tasks=rows.tasks,
+    )
+    by_people = {key: verdict for key, verdict in verdicts.items() if verdict.reviewer_kind == "human"}
+    labels = kto_labels(rows.examples, verdicts=by_people, config=recipe.review)
     values = {
-        "rows_in": len(examples) + len(pairs) + verified.num_added,
-        "rows_out": len(verified.examples) + len(verified.pairs),
+        "rows_in": len(rows.examples) + len(rows.pairs) + len(rows.tasks) + verified.num_added,
+        "rows_out": len(verified.examples) + len(verified.pairs) + len(verified.tasks),
+        "labels": len(labels),
         "rejected": len(verified.rejections),
         "open_items": len(verified.open_items),
     }
     tables: dict[str, tuple[type, Sequence[Record]]] = {
         "examples": (Example, verified.examples),
         "pairs": (PreferencePair, verified.pairs),
+        "tasks": (VerifiableTask, verified.tasks),
+        "unpaired": (UnpairedPreference, labels),
         "rejections": (Rejection, verified.rejections),
     }
     return Outputs(tables=tables, values=values)
@@ -206,16 +240,17 @@ def pass_review_gate(recipe: Recipe, home: Home, stage: Stage) -> dict[str, Any]
         ReviewGateError: naming the first bad row; nothing is trained then.
     """
     store = home.store()
-    examples, pairs = _curated(recipe, store)
-    rows: list[Example | PreferencePair] = []
+    curated = _curated(recipe, store)
+    rows: list[Row] = []
     if stage == "sft":
         rows += store.read_table(Example, store.snapshot(recipe.asset("sft_dataset")).tables["examples"].root)
     else:
         rows += store.read_table(PreferencePair, store.snapshot(recipe.asset("preference_dataset")).tables["pairs"].root)
     with open_queue(home, recipe.name) as queue:
         gate = verify_gate(
-            curated_examples=examples,
-            curated_pairs=pairs,
+            curated_examples=curated.examples,
+            curated_pairs=curated.pairs,
+            curated_tasks=curated.tasks,
             dataset_rows=rows,
             queue=queue,
             config=recipe.review,

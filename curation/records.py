@@ -269,12 +269,13 @@ class ReviewItem:
     """What a reviewer is shown. Its key is the hash of exactly that, so unchanged text keeps its verdict."""
 
     key: str
-    kind: Literal["example", "pair"]
+    kind: Literal["example", "pair", "task", "document"]
     prompt: tuple[Message, ...]
+    """Empty for a document."""
     answer: str
-    """The answer to judge; for a pair, answer A."""
+    """What is judged: an answer, of a pair answer A, of a task the reference, of a document its text."""
     alternative: str
-    """For a pair, answer B; otherwise empty."""
+    """For a pair, answer B; for a task, the grader that compares answers with the reference; otherwise empty."""
     rubric_version: str
     record_key: str
     record_hash: str

@@ -15,7 +15,7 @@ import dagster as dg
 
 from assets.ingest import list_source_shards, manifest_snapshot, shard_partitions
 from assets.recipe import Recipe
-from assets.review import review_state
+from assets.review import review_mark, review_state
 from curation.errors import TunewrightError
 from curation.home import Home
 from curation.ids import content_hash
@@ -97,13 +97,18 @@ def _verdict_sensor(recipe: Recipe) -> dg.SensorDefinition:
         description="Observes new verdicts in the review database.",
     )
     def verdicts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        mark_before, _, version_before = (context.cursor or "").rpartition("|")
         try:
-            state = review_state(recipe, Home.from_environment())
+            mark = review_mark(recipe, Home.from_environment())
+            if mark == mark_before:
+                return dg.SkipReason("No new verdicts.")
+            version = review_state(recipe, Home.from_environment()).version
         except TunewrightError as error:
             return dg.SkipReason(str(error))
-        if state.version == context.cursor:
-            return dg.SkipReason("No new verdicts.")
-        return dg.SensorResult(asset_events=[observation(recipe, "review_verdicts", state.version)], cursor=state.version)
+        if version == version_before:
+            context.update_cursor(f"{mark}|{version}")
+            return dg.SkipReason("The verdicts that count are as they were.")
+        return dg.SensorResult(asset_events=[observation(recipe, "review_verdicts", version)], cursor=f"{mark}|{version}")
 
     return verdicts
 

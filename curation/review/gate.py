@@ -16,12 +16,11 @@ import sqlalchemy as sa
 from curation.errors import DatabaseError, LedgerTamperedError, ReviewGateError
 from curation.ids import merkle_root
 from curation.mix.training_set import without_repeat
-from curation.records import Example, PreferencePair, Verdict, record_hash
+from curation.records import Example, PreferencePair, Verdict, VerifiableTask, record_hash
 from curation.review.config import Policy, ReviewConfig
+from curation.review.items import Row
 from curation.review.queue import ReviewQueue, counting_verdicts
 from curation.review.verdicts import Verified, apply_verdicts
-
-Row = Example | PreferencePair
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +53,7 @@ def verify_gate(
     config: ReviewConfig,
     where: str,
     required: Collection[str] = (),
+    curated_tasks: Iterable[VerifiableTask] = (),
 ) -> GateEvidence:
     """Return the evidence that every row of a data set was accepted.
 
@@ -62,7 +62,9 @@ def verify_gate(
             verdicts cannot be read or are not intact.
     """
     verdicts, head = _read_verdicts(queue, config, where, required)
-    verified = apply_verdicts(curated_examples, curated_pairs, verdicts=verdicts, config=config, required=required)
+    verified = apply_verdicts(
+        curated_examples, curated_pairs, verdicts=verdicts, config=config, required=required, tasks=curated_tasks
+    )
     if verified.open_items:
         item, row = next(iter(verified.open_items.items()))
         num = len(verified.open_items)
@@ -100,7 +102,7 @@ def _read_verdicts(
 
 def _check_rows(rows: Sequence[Row], verified: Verified, where: str) -> None:
     accepted: dict[tuple[type, str], list[Row]] = {}
-    given: list[Row] = [*verified.examples, *verified.pairs]
+    given: list[Row] = [*verified.examples, *verified.pairs, *verified.tasks]
     for row in given:
         accepted.setdefault((type(row), row.key), []).append(row)
     for row in rows:

@@ -7,14 +7,29 @@ unchanged (new teacher revision, new split) keeps its verdict, and changed text 
 """
 
 from collections.abc import Callable, Collection, Iterable
+from typing import Literal
 
 from curation.ids import content_hash, stable_fraction
-from curation.records import Document, Example, Message, PreferencePair, ReviewItem, SourceSpan, record_hash
+from curation.records import (
+    Document,
+    Example,
+    Message,
+    PreferencePair,
+    ReviewItem,
+    SourceSpan,
+    VerifiableTask,
+    record_hash,
+)
 from curation.review.config import ReviewConfig
 
 GOLD_PREFIX = "gold:"
 """How the record keys of items begin that only test reviewers (`reviewers/gold.py`). No row's key does: the name of a source
 holds no colon."""
+
+Kind = Literal["example", "pair", "task"]
+
+Row = Example | PreferencePair | VerifiableTask
+"""What people review, row by row."""
 
 Evidence = Callable[[SourceSpan], str]
 """Gives the verbatim text of a source span; empty when that version of the document is not there."""
@@ -37,11 +52,11 @@ def is_gold(record_key: str) -> bool:
 
 
 def shown_record_key(record_key: str) -> str:
-    """Return a record key as reviewers may see it: that of a gold item looks like the key of the row that it was copied from."""
+    """Return a record key as reviewers may see it: that of a gold item looks like the key of the row it was copied from."""
     return record_key.removeprefix(GOLD_PREFIX).partition("/")[2] if is_gold(record_key) else record_key
 
 
-def item_key(row: Example | PreferencePair, config: ReviewConfig) -> str:
+def item_key(row: Row, config: ReviewConfig) -> str:
     """Return the key of the review item that stands for a row."""
     kind, prompt, answer, alternative = _shown(row)
     messages = [[message.role, message.text] for message in prompt]
@@ -64,14 +79,15 @@ def build_items(
     evidence: Evidence,
     config: ReviewConfig,
     required: Collection[str] = (),
+    tasks: Iterable[VerifiableTask] = (),
 ) -> list[ReviewItem]:
     """Return the items that the policy wants reviewed, sorted by key; rows that show the same text share one item.
 
     Of those, a row that is required stands for the item, else the one with the smallest key.
     `required` holds the keys of rows that need a verdict whatever the policy says (a quality suite sent them here).
     """
-    rows: dict[str, Example | PreferencePair] = {}
-    given: list[Example | PreferencePair] = [*examples, *pairs]
+    rows: dict[str, Row] = {}
+    given: list[Row] = [*examples, *pairs, *tasks]
     for row in given:
         key = item_key(row, config)
         if needs_verdict(key, config) or row.key in required:
@@ -79,11 +95,11 @@ def build_items(
     return [_build_item(key, row, evidence, config) for key, row in sorted(rows.items())]
 
 
-def _build_item(key: str, row: Example | PreferencePair, evidence: Evidence, config: ReviewConfig) -> ReviewItem:
+def _build_item(key: str, row: Row, evidence: Evidence, config: ReviewConfig) -> ReviewItem:
     kind, prompt, answer, alternative = _shown(row)
     return ReviewItem(
         key=key,
-        kind="pair" if kind == "pair" else "example",
+        kind=kind,
         prompt=prompt,
         answer=answer,
         alternative=alternative,
@@ -96,7 +112,16 @@ def _build_item(key: str, row: Example | PreferencePair, evidence: Evidence, con
     )
 
 
-def _shown(row: Example | PreferencePair) -> tuple[str, tuple[Message, ...], str, str]:
-    if isinstance(row, Example):
-        return "example", row.prompt, row.answer, ""
-    return "pair", row.prompt, row.chosen, row.rejected
+def kind_of(row: Row) -> Kind:
+    """Return what kind of item a row becomes."""
+    return _shown(row)[0]
+
+
+def _shown(row: Row) -> tuple[Kind, tuple[Message, ...], str, str]:
+    match row:
+        case Example():
+            return "example", row.prompt, row.answer, ""
+        case PreferencePair():
+            return "pair", row.prompt, row.chosen, row.rejected
+        case VerifiableTask():
+            return "task", row.prompt, row.reference, row.grader

@@ -1,4 +1,4 @@
-"""What verdicts do to rows: approve keeps, edit rewrites, reject drops, prefer orders.
+"""What verdicts do to rows: approve keeps, edit rewrites, reject drops, prefer orders; and which labels they are.
 
     verified = apply_verdicts(examples, pairs, verdicts=queue.current_verdicts(config.accept), config=config)
     verified.examples, verified.pairs, verified.rejections
@@ -10,9 +10,17 @@ add, so rows in + added = rows out + rejected.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from curation.records import Example, PreferencePair, Rejection, Verdict, reject
+from curation.records import (
+    Example,
+    PreferencePair,
+    Rejection,
+    UnpairedPreference,
+    Verdict,
+    VerifiableTask,
+    reject,
+)
 from curation.review.config import ReviewConfig
-from curation.review.items import item_key, needs_verdict
+from curation.review.items import Row, item_key, needs_verdict
 from curation.review.lots.inspection import Lots, inspect_rows
 
 STAGE = "verified_examples"
@@ -24,6 +32,7 @@ class Verified:
 
     examples: list[Example] = field(default_factory=list)
     pairs: list[PreferencePair] = field(default_factory=list)
+    tasks: list[VerifiableTask] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     open_items: dict[str, str] = field(default_factory=dict)
     """Item key -> record key of the rows in scope without a verdict, in order."""
@@ -42,6 +51,7 @@ def apply_verdicts(
     verdicts: Mapping[str, Verdict],
     config: ReviewConfig,
     required: Collection[str] = (),
+    tasks: Iterable[VerifiableTask] = (),
 ) -> Verified:
     """Sort rows into kept and rejected by the verdicts that count (item key -> verdict).
 
@@ -51,13 +61,15 @@ def apply_verdicts(
     rows outside the sample of an undecided one wait with it.
     """
     counting = verdicts if config.policy != "none" or required else {}
-    all_examples, all_pairs = list(examples), list(pairs)
-    lots = inspect_rows([*all_examples, *all_pairs], counting, config, required)
+    all_examples, all_pairs, all_tasks = list(examples), list(pairs), list(tasks)
+    lots = inspect_rows([*all_examples, *all_pairs, *all_tasks], counting, config, required)
     out = _Sorter(counting, config, frozenset(required), lots)
     for example in all_examples:
         out.add_example(example)
     for pair in all_pairs:
         out.add_pair(pair)
+    for task in all_tasks:
+        out.add_task(task)
     return replace(out.verified, num_added=out.num_added)
 
 
@@ -83,9 +95,7 @@ class _Sorter:
                 self._edit(example, verdict)
             case "reject" if verdict:
                 self._overruled[example.key] = verdict
-                self._reject(
-                    example, "rejected_by_reviewer", f"{_by(verdict)} rejected it: {verdict.reason or 'no reason given'}."
-                )
+                self._reject_by(verdict, example)
             case _ if self._is_needed(key, example.key):
                 self._wait(key, example)
             case _:
@@ -112,6 +122,21 @@ class _Sorter:
             case _:
                 self.verified.pairs.append(pair)
 
+    def add_task(self, task: VerifiableTask) -> None:
+        key = item_key(task, self.config)
+        verdict = self._find(key, task.key)
+        match verdict.decision if verdict else "open":
+            case "approve":
+                self.verified.tasks.append(task)
+            case "edit" if verdict:
+                self.verified.tasks.append(_with_reference(task, verdict))
+            case "reject" if verdict:
+                self._reject_by(verdict, task)
+            case _ if self._is_needed(key, task.key):
+                self._wait(key, task)
+            case _:
+                self.verified.tasks.append(task)
+
     def _is_needed(self, key: str, record_key: str) -> bool:
         if key in self.verified.lots.passed:
             return record_key in self.required
@@ -125,7 +150,7 @@ class _Sorter:
             self.verified.decided_by[key] = verdict.reviewer_kind
         return verdict
 
-    def _wait(self, key: str, row: Example | PreferencePair) -> None:
+    def _wait(self, key: str, row: Row) -> None:
         lot = self.verified.lots.held.get(key)
         if lot is not None and row.key not in self.required:
             progress = f"{lot.num_inspected:,} of {lot.num_sample:,} items of its sample were inspected"
@@ -140,7 +165,10 @@ class _Sorter:
         self.verified.pairs.append(_edited_away(example, edited))
         self.num_added += 1
 
-    def _reject(self, row: Example | PreferencePair, reason: str, detail: str) -> None:
+    def _reject_by(self, verdict: Verdict, row: Row) -> None:
+        self._reject(row, "rejected_by_reviewer", f"{_by(verdict)} rejected it: {verdict.reason or 'no reason given'}.")
+
+    def _reject(self, row: Row, reason: str, detail: str) -> None:
         self.verified.rejections.append(reject(row, stage=STAGE, reason=reason, detail=detail))
 
 
@@ -152,6 +180,11 @@ def _edited(example: Example, verdict: Verdict) -> Example:
     answer = replace(example.messages[-1], content=verdict.edited_answer, tool_calls=())
     provenance = replace(example.provenance, method="edit", origin="human", parents=(example.key,))
     return replace(example, key=f"{example.key}/edit", messages=(*example.prompt, answer), provenance=provenance)
+
+
+def _with_reference(task: VerifiableTask, verdict: Verdict) -> VerifiableTask:
+    provenance = replace(task.provenance, method="edit", origin="human", parents=(task.key,))
+    return replace(task, key=f"{task.key}/edit", reference=verdict.edited_answer, provenance=provenance)
 
 
 def _edited_away(original: Example, edited: Example) -> PreferencePair:
@@ -177,4 +210,32 @@ def _swapped(pair: PreferencePair) -> PreferencePair:
         rejected=pair.chosen,
         rejected_kind="not_preferred",
         provenance=provenance,
+    )
+
+
+def kto_labels(
+    examples: Iterable[Example], *, verdicts: Mapping[str, Verdict], config: ReviewConfig
+) -> list[UnpairedPreference]:
+    """Return a label for every example that was approved (desirable) or rejected (undesirable).
+
+    An edit gives none: it says which of two answers is better (a pair), not that the original is bad.
+    """
+    labels = []
+    for example in examples:
+        verdict = verdicts.get(item_key(example, config))
+        if verdict is not None and verdict.decision in ("approve", "reject"):
+            labels.append(_label(example, is_desirable=verdict.decision == "approve"))
+    return labels
+
+
+def _label(example: Example, *, is_desirable: bool) -> UnpairedPreference:
+    return UnpairedPreference(
+        key=f"{example.key}/{'desirable' if is_desirable else 'undesirable'}",
+        task=example.task,
+        prompt=example.prompt,
+        answer=example.answer,
+        is_desirable=is_desirable,
+        group=example.group,
+        split=example.split,
+        provenance=replace(example.provenance, parents=(example.key,)),
     )

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from curation.ids import stable_fraction
-from curation.records import Example, PreferencePair, ReviewItem, Verdict, source_of
+from curation.records import ReviewItem, Verdict, source_of
+from curation.review import items
 from curation.review.config import ReviewConfig
-from curation.review.items import item_key
+from curation.review.items import item_key, kind_of
 from curation.review.lots.config import LotConfig
 from curation.review.lots.plan import AcceptancePlan, Interval, LotDecision, clopper_pearson, decide
 
-Row = Example | PreferencePair | ReviewItem
+Row = items.Row | ReviewItem
 
 GOOD = frozenset({"approve", "prefer_a"})
 _FITTING = {True: frozenset({"prefer_a", "prefer_b", "tie", "both_bad"}), False: frozenset({"approve", "edit", "reject"})}
@@ -106,7 +107,7 @@ class Lots:
 
 def lot_of(row: Row, config: LotConfig) -> str:
     """Return the name of the lot that a row belongs to, before lots that are too large are halved."""
-    kind = row.kind if isinstance(row, ReviewItem) else "pair" if isinstance(row, PreferencePair) else "example"
+    kind = row.kind if isinstance(row, ReviewItem) else kind_of(row)
     match config.by:
         case "task":
             return f"{kind}/{row.task}"

@@ -5,16 +5,25 @@ from collections.abc import Callable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curation.records import Decision, Example, PreferencePair, ReviewerKind, Verdict
+from curation.records import (
+    Decision,
+    Example,
+    Message,
+    PreferencePair,
+    Provenance,
+    ReviewerKind,
+    Verdict,
+    VerifiableTask,
+)
 from curation.review.config import ReviewConfig
-from curation.review.items import item_key
-from curation.review.verdicts import apply_verdicts
+from curation.review.items import Row, item_key
+from curation.review.verdicts import apply_verdicts, kto_labels
 
 ALL = ReviewConfig()
 
 
 def verdict(
-    row: Example | PreferencePair,
+    row: Row,
     decision: Decision,
     *,
     edited_answer: str = "",
@@ -145,3 +154,37 @@ def test_rows_in_plus_added_equal_rows_out_plus_rejected(
     assert len(examples) + len(pairs) + out.num_added == len(out.examples) + len(out.pairs) + len(out.rejections)
     keys = [row.key for row in out.examples] + [row.key for row in out.pairs]
     assert len(set(keys)) == len(keys)
+
+
+def make_task(number: int) -> VerifiableTask:
+    return VerifiableTask(
+        key=f"api/f{number}#sum/0",
+        task="sum",
+        prompt=(Message(role="user", content=f"{number} + 1 = ?"),),
+        reference=str(number + 1),
+        grader="number",
+        group=f"f{number}",
+        provenance=Provenance(origin="synthetic", method="sum", generation_depth=1),
+    )
+
+
+def test_the_references_of_tasks_are_approved_corrected_and_rejected() -> None:
+    tasks = [make_task(number) for number in range(4)]
+    said = verdict(tasks[0], "approve") | verdict(tasks[1], "edit", edited_answer="3") | verdict(tasks[2], "reject")
+    verified = apply_verdicts([], [], verdicts=said, config=ALL, tasks=tasks)
+    assert [(task.key, task.reference) for task in verified.tasks] == [("api/f0#sum/0", "1"), ("api/f1#sum/0/edit", "3")]
+    assert [(row.key, row.reason) for row in verified.rejections] == [
+        ("api/f2#sum/0", "rejected_by_reviewer"),
+        ("api/f3#sum/0", "awaiting_review"),
+    ]
+    assert verified.open_items == {item_key(tasks[3], ALL): "api/f3#sum/0"}
+
+
+def test_approved_and_rejected_examples_are_labels(make_example: Callable[..., Example]) -> None:
+    examples = [make_example(number) for number in range(4)]
+    said = verdict(examples[0], "approve") | verdict(examples[1], "reject") | verdict(examples[2], "edit", edited_answer="x")
+    labels = kto_labels(examples, verdicts=said, config=ALL)
+    assert [(label.key, label.is_desirable) for label in labels] == [
+        (f"{examples[0].key}/desirable", True),
+        (f"{examples[1].key}/undesirable", False),
+    ]
