@@ -166,9 +166,7 @@ def test_priorities(voted: MakeVoted) -> None:
 
 
 @hypothesis.given(scores=st.lists(st.floats(-10, 10), max_size=5), kind=st.sampled_from(["example", "pair"]))
-@hypothesis.settings(
-    max_examples=40, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
-)
+@hypothesis.settings(max_examples=40, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 def test_priorities_are_bounded(voted: MakeVoted, scores: list[float], kind: str) -> None:
     item = voted(0, *scores, kind=kind)
     (found,) = priorities([item], approve_from=4.0, lowest=1.0, highest=5.0).values()
