@@ -53,7 +53,7 @@ def review_state(recipe: Recipe, home: Home) -> Snapshot:
 
 
 def review_mark(recipe: Recipe, home: Home) -> str:
-    """Return what tells cheaply whether `review_state` can have changed: the newest verdict that counts, and the recipe's rules."""
+    """Return what tells cheaply whether `review_state` can have changed."""
     with open_queue(home, recipe.name) as queue:
         return f"{queue.state_sequence()}/{recipe.review.accept}/{recipe.review.overlap}"
 

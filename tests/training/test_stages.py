@@ -11,7 +11,7 @@ from tests.training.conftest import Bench
 from training.config import BaseModelConfig, DaptConfig, LoraConfig, PreferenceConfig, SftConfig
 from training.parent_watch import Stop
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 """The libraries warn about each other."""
 
 QUICK: dict[str, Any] = {

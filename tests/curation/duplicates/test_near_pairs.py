@@ -50,7 +50,14 @@ def test_any_characters_survive_folding(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("threshold", "length"), [pytest.param(0.5, 12, marks=pytest.mark.slow), (0.6, 20), (0.7, 12), (0.8, 16), (0.9, 30)]
+    ("threshold", "length"),
+    [
+        pytest.param(0.5, 12, marks=pytest.mark.slow),
+        pytest.param(0.6, 20, marks=pytest.mark.slow),
+        (0.7, 12),
+        (0.8, 16),
+        (0.9, 30),
+    ],
 )
 def test_sampling_finds_what_comparing_every_pair_finds(threshold: float, length: int) -> None:
     folded = fold_texts(_edited_rows(300, length))
