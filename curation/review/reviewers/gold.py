@@ -156,7 +156,7 @@ def list_gold(queue: ReviewQueue) -> list[GoldItem]:
     query = sa.select(tables.gold, item.is_listed, item.num_votes).select_from(both).where(gold.recipe == queue.recipe)
     with queue.database.read() as connection:
         rows = connection.execute(query.order_by(gold.set_at.desc(), gold.item_key)).mappings().all()
-    return [_as_gold(row) for row in rows]
+    return [_as_gold(dict(row)) for row in rows]
 
 
 def _as_gold(row: Mapping[str, Any]) -> GoldItem:

@@ -1,6 +1,6 @@
 """Guidelines: what reviewers are told at length, in versions, with items that show what is meant.
 
-    add_version(queue, "# When to approve\\n...", by="Lea", note="tables count as answers")     Guideline(version=3, ...)
+    add_version(queue, "# When to approve", by="Lea", note="tables count as answers")     Guideline(version=3, ...)
     link_case(queue, "9f...", "The unit is missing, so: edit.", by="Lea")                      Case(number=12, ...)
 
 Versions and cases are only ever added; the newest version counts. The text is Markdown, and hostile until it is shown.
@@ -96,7 +96,12 @@ def list_versions(queue: ReviewQueue) -> list[Guideline]:
 
 
 def link_case(queue: ReviewQueue, item_key: str, note: str, *, by: str) -> Case:
-    """Link an item as a case. Raises GuidelineRefusedError if the note says nothing, UnknownIdError if there is no such item."""
+    """Link an item as a case.
+
+    Raises:
+        GuidelineRefusedError: if the note says nothing.
+        UnknownIdError: if there is no such item.
+    """
     _check_text("note", note, MAX_NOTE_CHARS, may_be_empty=False)
     queue.get_item(item_key)
     table = tables.cases

@@ -113,7 +113,7 @@ def _preview(connection: sa.Connection, recipe: str, reviewer: str, since: int) 
         if own is None:
             continue
         is_settled = any(vote.role == "adjudication" for vote in votes)
-        if kept := _why_kept(rows[key], is_settled=is_settled):
+        if kept := _why_kept(rows[key].record_key, is_listed=rows[key].is_listed, is_settled=is_settled):
             left[kept] += 1
         else:
             undone.append((own.sequence, key))
@@ -127,10 +127,10 @@ def _preview(connection: sa.Connection, recipe: str, reviewer: str, since: int) 
     )
 
 
-def _why_kept(row: sa.Row[tuple[str, str, bool]], *, is_settled: bool) -> str:
-    if is_gold(row.record_key):
+def _why_kept(record_key: str, *, is_listed: bool, is_settled: bool) -> str:
+    if is_gold(record_key):
         return "gold"
-    if not row.is_listed:
+    if not is_listed:
         return "withdrawn"
     return "adjudicated" if is_settled else ""
 

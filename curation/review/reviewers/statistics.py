@@ -77,7 +77,7 @@ def summarise(
     for verdict in verdicts:
         if verdict.reviewer_kind == "human" and verdict.decision != "undo":
             by_reviewer.setdefault(verdict.reviewer, []).append(verdict)
-    everything = Counter((verdict.decision, name) for name, said in by_reviewer.items() for verdict in said)
+    everything = Counter((str(verdict.decision), name) for name, said in by_reviewer.items() for verdict in said)
     agreement, overruled = _agreement(rated), _overruled(rated)
     nothing = share_interval(0, 0)
     return {

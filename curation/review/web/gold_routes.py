@@ -1,4 +1,4 @@
-"""The page about items with a known decision: set them, plant errors, look who missed what, have verdicts given again. Leads only.
+"""The page about items with a known decision, for leads: set them, plant errors, who missed what, verdicts given again.
 
 GET  /recipes/demo/gold?reviewer=Bob&since=1810      with a preview of what a requeue would undo
 POST /recipes/demo/gold/set                          item, right_approve=on, ..., detail

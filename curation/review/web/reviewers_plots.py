@@ -1,7 +1,7 @@
 """Coordinates of the small plots on the pages about reviewers; the templates draw them as SVG.
 
 interval_line(Estimate(value=0.85, low=0.83, high=0.88))     Line(x1=83.0, x2=88.0, x=85.0, label="0.850, 95 % interval ...")
-day_bars({"2026-11-28": 90, "2026-11-29": 45})               [Bar(x=0.0, y=2.0, width=8.0, height=38.0, label="2026-11-28: 90"), ...]
+day_bars({"2026-11-28": 90, "2026-11-29": 45})               [Bar(x=0.0, y=2.0, width=8.0, height=38.0, ...), ...]
 """
 
 import datetime
