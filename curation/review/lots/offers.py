@@ -11,46 +11,42 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from curation.records import ReviewItem, Verdict
+from curation.records import ReviewItem
 from curation.review import schema
 from curation.review.config import ReviewConfig
 from curation.review.lots import tables
 from curation.review.lots.inspection import LotFigures, LotReport, Lots, inspect_rows
-from curation.review.lots.settlement import offer_rest, offer_sample
-from curation.review.queue.chain import as_verdict
-from curation.review.queue.resolution import counting_verdicts
+from curation.review.lots.settlement import hold_back, offer_items, offer_sample, settle_lot
 from curation.review.queue.review_queue import ReviewQueue
+
+PART = 2_000
 
 
 def store_lots(queue: ReviewQueue, items: Iterable[ReviewItem], config: ReviewConfig, required: Collection[str] = ()) -> Lots:
     """Form the lots of the listed items anew, and offer what they need. `required`: see `build_items`. Raises DatabaseError.
 
-    The verdicts are read in the transaction that writes the lots, so none is missed.
+    Items are marked in parts, each in its own transaction, so that nobody waits long. Whoever votes meanwhile settles the lot
+    as always, since plans and samples are written first; a part goes by what the lot's decision is then.
     """
-    listed = list(items)
+    lots = inspect_rows(list(items), queue.current_verdicts(config.accept), config, required)
+    had_lots = queue.database.write(lambda connection: _put(connection, queue.recipe, lots.reports))
+    if lots.reports or had_lots:
+        lot_of = {key: report.figures.lot for report in lots.reports for key in report.items}
+        with queue.database.read() as connection:
+            item = schema.items.c
+            known = connection.execute(sa.select(item.item_key, item.lot).where(item.recipe == queue.recipe)).all()
+        for start in range(0, len(known), PART):
+            part = {row.item_key: row.lot for row in known[start : start + PART]}
+            queue.database.write(lambda connection, part=part: _offer_part(connection, queue.recipe, part, lot_of))
+    return lots
 
-    def work(connection: sa.Connection) -> Lots:
-        lots = inspect_rows(listed, _verdicts(connection, queue.recipe, config), config, required)
-        _store(connection, queue.recipe, lots.reports)
-        return lots
 
-    return queue.database.write(work)
-
-
-def _verdicts(connection: sa.Connection, recipe: str, config: ReviewConfig) -> dict[str, Verdict]:
+def _put(connection: sa.Connection, recipe: str, reports: Sequence[LotReport]) -> bool:
+    """Write plans and samples, and settle every lot by the verdicts of this moment. Tells whether there were lots before."""
     connection.execute(sa.select(schema.queues.c.head).where(schema.queues.c.recipe == recipe).with_for_update())
-    query = sa.select(schema.verdicts).where(schema.verdicts.c.recipe == recipe).order_by(schema.verdicts.c.sequence)
-    return counting_verdicts(map(as_verdict, connection.execute(query).mappings()), config.accept, config.overlap)
-
-
-def _store(connection: sa.Connection, recipe: str, reports: Sequence[LotReport]) -> None:
     had_lots = connection.execute(sa.select(tables.lots.c.lot).where(tables.lots.c.recipe == recipe).limit(1)).first()
-    if not reports and not had_lots:
-        return
     for table in (tables.samples, tables.lots):
         connection.execute(table.delete().where(table.c.recipe == recipe))
-    _mark_items(connection, recipe, {key: report.figures.lot for report in reports for key in report.items})
-    offer_rest(connection, recipe, "", "accept")
     if reports:
         connection.execute(tables.lots.insert(), [_as_row(recipe, report.figures) for report in reports])
         drawn = [
@@ -60,8 +56,9 @@ def _store(connection: sa.Connection, recipe: str, reports: Sequence[LotReport])
         ]
         connection.execute(tables.samples.insert(), drawn)
     for report in reports:
-        offer_rest(connection, recipe, report.figures.lot, report.figures.decision)
-        offer_sample(connection, recipe, report.figures.lot, report.figures.decision)
+        settle_lot(connection, recipe, report.figures.lot)
+        offer_sample(connection, recipe, report.figures.lot)
+    return had_lots is not None
 
 
 def _as_row(recipe: str, figures: LotFigures) -> dict[str, Any]:
@@ -77,16 +74,21 @@ def _as_row(recipe: str, figures: LotFigures) -> dict[str, Any]:
         "decision": figures.decision,
         "decided_at": figures.decided_at,
         "decided_sequence": figures.decided_sequence,
+        "offered_to": "",
     }
 
 
-def _mark_items(connection: sa.Connection, recipe: str, lot_of: Mapping[str, str]) -> None:
-    """Write into each item which lot it belongs to, where that has changed."""
-    item = schema.items.c
-    known = connection.execute(sa.select(item.item_key, item.lot).where(item.recipe == recipe))
-    moved = [
-        {"one": row.item_key, "new": lot_of.get(row.item_key, "")} for row in known if row.lot != lot_of.get(row.item_key, "")
-    ]
+def _offer_part(connection: sa.Connection, recipe: str, part: Mapping[str, str], lot_of: Mapping[str, str]) -> None:
+    """Write into some items (key -> lot as stored) which lot they belong to now, and offer or hold back those of no sample."""
+    moved = [{"one": key, "new": lot_of.get(key, "")} for key, lot in part.items() if lot != lot_of.get(key, "")]
     if moved:
-        update = schema.items.update().where(item.recipe == recipe, item.item_key == sa.bindparam("one"))
-        connection.execute(update.values(lot=sa.bindparam("new")), moved)
+        one = (schema.items.c.recipe == recipe, schema.items.c.item_key == sa.bindparam("one"))
+        connection.execute(schema.items.update().where(*one).values(lot=sa.bindparam("new")), moved)
+    sample, lot = tables.samples.c, tables.lots.c
+    drawn = set(
+        connection.execute(sa.select(sample.item_key).where(sample.recipe == recipe, sample.item_key.in_(part))).scalars()
+    )
+    failed = set(connection.execute(sa.select(lot.lot).where(lot.recipe == recipe, lot.decision == "reject")).scalars())
+    rest = [key for key in part if key not in drawn]
+    hold_back(connection, recipe, [key for key in rest if lot_of.get(key) and lot_of[key] not in failed])
+    offer_items(connection, recipe, [key for key in rest if not lot_of.get(key) or lot_of[key] in failed])

@@ -6,7 +6,7 @@ An item is offered while the priority of its slots is not negative. Samples are 
 random, and before all else. Slots of adjudicators are left alone: a dispute is settled whatever becomes of the lot.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,18 +15,32 @@ from curation.database.statement import Statement
 from curation.review import schema
 from curation.review.lots import tables
 from curation.review.lots.inspection import GOOD, first_decision
-from curation.review.lots.plan import AcceptancePlan, LotDecision
+from curation.review.lots.plan import AcceptancePlan
 
 SAMPLE_PRIORITY = 1_000_000.0
 """Above every priority that another order gives; the rank is subtracted."""
+HELD_BACK = -1.0
+AT_ONCE = 1_000
+"""Items of a lot that are offered at once when its sample fails."""
+A_VERDICT = 20
+"""Items more that each verdict on the lot offers then."""
 _CHUNK = 500
+Items = Sequence[str] | sa.Select[tuple[str]]
 FIND_LOT = Statement("SELECT lot FROM review_lot_samples WHERE recipe = :recipe AND item_key = :item_key")
+FIND_FAILED = Statement(
+    "SELECT l.lot FROM review_items i JOIN review_lots l ON l.recipe = i.recipe AND l.lot = i.lot"
+    " WHERE i.recipe = :recipe AND i.item_key = :item_key AND l.decision = 'reject' AND l.size > :at_once"
+)
 
 
 def settle_lots(connection: sa.Connection, recipe: str, item_keys: Collection[str]) -> list[str]:
     """Work out anew the lots whose samples hold these items, after verdicts on them; return the lots whose decision moved."""
     lots = set(_find_lots(connection, recipe, sorted(set(item_keys))))
-    return [lot for lot in sorted(lots) if _settle(connection, recipe, lot)]
+    for item_key in item_keys:
+        values = {"recipe": recipe, "item_key": item_key, "at_once": AT_ONCE}
+        for lot in FIND_FAILED.run(connection, values).scalars().all():
+            offer_more(connection, recipe, lot, A_VERDICT)
+    return [lot for lot in sorted(lots) if settle_lot(connection, recipe, lot)]
 
 
 def _find_lots(connection: sa.Connection, recipe: str, item_keys: list[str]) -> Iterator[str]:
@@ -39,7 +53,8 @@ def _find_lots(connection: sa.Connection, recipe: str, item_keys: list[str]) -> 
         yield from connection.execute(sa.select(sample.lot).distinct().where(*chosen)).scalars()
 
 
-def _settle(connection: sa.Connection, recipe: str, lot: str) -> bool:
+def settle_lot(connection: sa.Connection, recipe: str, lot: str) -> bool:
+    """Work out a lot by the verdicts on its sample, and offer what it needs if its decision has moved; tell whether it has."""
     table, sample, item = tables.lots.c, tables.samples.c, schema.items.c
     one = (table.recipe == recipe, table.lot == lot)
     row = connection.execute(sa.select(tables.lots).where(*one)).one()
@@ -58,9 +73,11 @@ def _settle(connection: sa.Connection, recipe: str, lot: str) -> bool:
     connection.execute(tables.lots.update().where(*one).values(**values))
     if decision == row.decision:
         return False
-    if "reject" in (decision, row.decision):
-        offer_rest(connection, recipe, lot, decision)
-    offer_sample(connection, recipe, lot, decision)
+    if decision == "reject":
+        offer_more(connection, recipe, lot, AT_ONCE)
+    elif row.decision == "reject":
+        _take_back(connection, recipe, lot)
+    offer_sample(connection, recipe, lot)
     return True
 
 
@@ -83,23 +100,55 @@ def _reviewing(recipe: str) -> tuple[sa.ColumnElement[bool], ...]:
     return schema.slots.c.recipe == recipe, schema.slots.c.role == "review"
 
 
-def offer_rest(connection: sa.Connection, recipe: str, lot: str, decision: LotDecision) -> None:
-    """Offer the items outside the sample of a lot if it has failed; `lot` empty: those of no lot, always."""
-    item, slot = schema.items.c, schema.slots.c
-    members = sa.select(item.item_key).where(item.recipe == recipe, item.lot == lot)
-    drawn = sa.select(tables.samples.c.item_key).where(tables.samples.c.recipe == recipe, tables.samples.c.lot == lot)
-    chosen = (*_reviewing(recipe), slot.item_key.in_(members), slot.item_key.not_in(drawn))
-    if decision == "reject" or not lot:
-        moved = (slot.priority < 0) | (slot.priority > SAMPLE_PRIORITY / 2)
-        connection.execute(schema.slots.update().where(*chosen, moved).values(priority=_given_priority()))
-    else:
-        connection.execute(schema.slots.update().where(*chosen, slot.priority != -1).values(priority=-1.0))
+def offer_more(connection: sa.Connection, recipe: str, lot: str, num: int) -> None:
+    """Offer the next items of a failed lot; a large one is offered bit by bit, so that no verdict waits for a million items."""
+    item, table, sample = schema.items.c, tables.lots.c, tables.samples.c
+    one = (table.recipe == recipe, table.lot == lot)
+    offered_to = connection.execute(sa.select(table.offered_to).where(*one)).scalar_one()
+    chosen = (item.recipe == recipe, item.lot == lot, item.item_key > offered_to)
+    query = sa.select(item.item_key).where(*chosen).order_by(item.item_key).limit(num)
+    keys = list(connection.execute(query).scalars())
+    if keys:
+        drawn = set(connection.execute(sa.select(sample.item_key).where(sample.recipe == recipe, sample.lot == lot)).scalars())
+        offer_items(connection, recipe, [key for key in keys if key not in drawn])
+        connection.execute(tables.lots.update().where(*one).values(offered_to=keys[-1]))
 
 
-def offer_sample(connection: sa.Connection, recipe: str, lot: str, decision: LotDecision) -> None:
-    """Offer the sample of a lot unless it was accepted."""
-    slot, sample = schema.slots.c, tables.samples.c
+def _take_back(connection: sa.Connection, recipe: str, lot: str) -> None:
+    """Hold back the first items of a lot that has not failed after all; more of them are served until the next sync."""
+    item, table, sample = schema.items.c, tables.lots.c, tables.samples.c
     drawn = sa.select(sample.item_key).where(sample.recipe == recipe, sample.lot == lot)
+    chosen = (item.recipe == recipe, item.lot == lot, item.item_key.not_in(drawn))
+    query = sa.select(item.item_key).where(*chosen).order_by(item.item_key).limit(AT_ONCE)
+    hold_back(connection, recipe, list(connection.execute(query).scalars()))
+    connection.execute(tables.lots.update().where(table.recipe == recipe, table.lot == lot).values(offered_to=""))
+
+
+def offer_items(connection: sa.Connection, recipe: str, item_keys: Items) -> None:
+    """Offer items of no sample, in the order that the queue gives them."""
+    slot = schema.slots.c
+    moved = (slot.priority < 0) | (slot.priority > SAMPLE_PRIORITY / 2)
+    chosen = (*_reviewing(recipe), slot.item_key.in_(item_keys), moved)
+    connection.execute(schema.slots.update().where(*chosen).values(priority=_given_priority()))
+
+
+def hold_back(connection: sa.Connection, recipe: str, item_keys: Items) -> None:
+    """Offer these items to nobody."""
+    slot = schema.slots.c
+    chosen = (*_reviewing(recipe), slot.item_key.in_(item_keys), slot.priority != HELD_BACK)
+    connection.execute(schema.slots.update().where(*chosen).values(priority=HELD_BACK))
+
+
+def offer_sample(connection: sa.Connection, recipe: str, lot: str) -> None:
+    """Offer the sample of a lot by rank, unless the lot was accepted."""
+    slot, sample = schema.slots.c, tables.samples.c
+    decision = connection.execute(
+        sa.select(tables.lots.c.decision).where(tables.lots.c.recipe == recipe, tables.lots.c.lot == lot)
+    )
+    drawn = sa.select(sample.item_key).where(sample.recipe == recipe, sample.lot == lot)
+    if decision.scalar_one() == "accept":
+        hold_back(connection, recipe, drawn)
+        return
     rank = sa.select(sample.rank).where(sample.recipe == slot.recipe, sample.item_key == slot.item_key).scalar_subquery()
-    priority: Any = -1.0 if decision == "accept" else SAMPLE_PRIORITY - rank
-    connection.execute(schema.slots.update().where(*_reviewing(recipe), slot.item_key.in_(drawn)).values(priority=priority))
+    chosen = (*_reviewing(recipe), slot.item_key.in_(drawn))
+    connection.execute(schema.slots.update().where(*chosen).values(priority=SAMPLE_PRIORITY - rank))

@@ -3,6 +3,7 @@
 review_lots           one row a lot: its plan and how far it is, kept up to date in the transaction that records a verdict
 review_lot_samples    the items of the samples, by rank: {"item_key": "9f...", "lot": "example/routing", "rank": 0}
 
+`offered_to` is the last item that a lot has offered since its sample failed.
 `review_items.lot` says which lot an item belongs to; it is empty for items of none.
 """
 
@@ -24,6 +25,7 @@ lots = sa.Table(
     sa.Column("decision", sa.Text),
     sa.Column("decided_at", sa.Text),
     sa.Column("decided_sequence", sa.Integer),
+    sa.Column("offered_to", sa.Text),
 )
 
 samples = sa.Table(

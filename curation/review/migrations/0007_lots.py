@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("decision", sa.Text, nullable=False),
         sa.Column("decided_at", sa.Text, nullable=False),
         sa.Column("decided_sequence", sa.Integer, nullable=False),
+        sa.Column("offered_to", sa.Text, nullable=False),
     )
     op.create_table(
         "review_lot_samples",
@@ -35,7 +36,7 @@ def upgrade() -> None:
         sa.Column("rank", sa.Integer, nullable=False),
     )
     op.create_index("review_lot_samples_lot", "review_lot_samples", ["recipe", "lot", "rank"])
-    op.create_index("review_items_lot", "review_items", ["recipe", "lot"])
+    op.create_index("review_items_lot", "review_items", ["recipe", "lot", "item_key"])
     columns = ["recipe", "role", "random_rank", "item_key", "slot"]
     op.create_index("review_slots_offered", "review_slots", columns, sqlite_where=OFFERED, postgresql_where=OFFERED)
     op.drop_index("review_slots_random", "review_slots")

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from curation.records import Decision, Example, ReviewItem
 from curation.review.config import ReviewConfig
 from curation.review.items import build_items
-from curation.review.lots import tables
+from curation.review.lots import settlement, tables
 from curation.review.lots.config import LotConfig
 from curation.review.lots.inspection import inspect_rows
 from curation.review.lots.offers import store_lots
-from curation.review.queue import ReviewQueue
+from curation.review.queue import ReviewQueue, statements
 
 CONFIG = ReviewConfig(lots=LotConfig(n=4, c=1, quality_level=0.7))
 
@@ -149,3 +149,37 @@ def test_a_dispute_is_offered_to_an_adjudicator_whatever_becomes_of_the_lot(
     lease = queue.claim("Cleo", role="adjudication")
     assert lease is not None
     assert lease.item_key == sample[0]
+
+
+def test_a_large_lot_that_fails_is_offered_bit_by_bit(
+    queue: ReviewQueue, items: list[ReviewItem], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settlement, "AT_ONCE", 8)
+    monkeypatch.setattr(settlement, "A_VERDICT", 2)
+    sample = sample_of(items)
+    vote(queue, sample, "reject", "reject")
+    given = 2
+    assert 4 <= len(served(queue)) < 18
+    while lease := queue.claim("Bob"):
+        queue.submit(lease.item_key, "approve", "Bob", generation=lease.generation)
+        given += 1
+    assert given == 20
+
+
+def test_a_large_lot_that_has_not_failed_after_all_holds_its_items_back(queue: ReviewQueue, items: list[ReviewItem]) -> None:
+    sample = sample_of(items)
+    vote(queue, sample, "reject", "reject")
+    queue.undo(queue.history(sample[1])[-1], "Ada")
+    assert state(queue) == ("undecided", 1, 1)
+    assert set(served(queue)) == set(sample[1:])
+    vote(queue, sample[1:2], "reject")
+    assert len(served(queue)) == 18
+
+
+def test_no_claim_sorts_the_whole_queue(queue: ReviewQueue, items: list[ReviewItem]) -> None:
+    values = {"recipe": "demo", "reviewer": "Ada", "role": "review", "origin": "random", "kind": "example", "after": ""}
+    for by_database in statements.CLAIM_NEXT.values():
+        with queue.database.read() as connection:
+            text = f"EXPLAIN QUERY PLAN {by_database[True]._for_sqlite}"
+            plan = connection.exec_driver_sql(text, values | {"max_leases": 20}).all()
+        assert not [step for step in plan if "TEMP B-TREE" in step[-1]]
