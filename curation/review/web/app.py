@@ -27,7 +27,7 @@ from curation.errors import (
     VerdictRefusedError,
 )
 from curation.review.queue import ReviewQueue
-from curation.review.web import item_routes, queue_routes
+from curation.review.web import item_routes, look_routes, queue_routes, raw_routes
 from curation.review.web.guard import LOOPBACK, Guard
 from curation.review.web.site import ForbiddenError, Identity, LoginNeededError, Site
 
@@ -56,7 +56,7 @@ def create_app(
     site = Site(queues, identity, dagster_url=dagster_url)
     app.state.site = site
     _add_errors(app, site)
-    for area in (queue_routes, item_routes):
+    for area in (queue_routes, item_routes, raw_routes, look_routes):
         area.add_routes(app, site)
     return app
 

@@ -7,20 +7,14 @@ from urllib.parse import parse_qsl
 
 from curation.errors import VerdictRefusedError
 from curation.review.queue.vote import Vote, VoteDetails
+from curation.review.web.labels import KINDS, REASONS
 
-MAX_FIELDS = 20
+MAX_FIELDS = 600
 MAX_SECONDS = 24 * 3600.0
 MAX_MARKED = 500
 
-REASONS = {
-    "wrong": "The answer is wrong",
-    "ungrounded": "The source does not support it",
-    "format": "The format is not what was asked for",
-    "unclear": "The question is unclear or makes no sense",
-    "private": "It holds private or harmful content",
-    "other": "Something else (say what)",
-}
-"""Reason code -> what the page says."""
+_MANY = ("reason", "unsupported")
+"""Fields that a form may hold more than once (boxes to tick); they come out as one, with commas."""
 
 
 def read_form(body: bytes, content_type: str) -> dict[str, str]:
@@ -35,7 +29,11 @@ def read_form(body: bytes, content_type: str) -> dict[str, str]:
         fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError as error:
         raise VerdictRefusedError(problem="the form has too many fields.") from error
-    return {name: value.replace("\r\n", "\n") for name, value in fields}
+    form: dict[str, str] = {}
+    for name, value in fields:
+        is_more = name in _MANY and form.get(name)
+        form[name] = f"{form[name]},{value}" if is_more else value.replace("\r\n", "\n")
+    return form
 
 
 def read_vote(form: dict[str, str], item_key: str, reviewer: str) -> Vote:
@@ -52,7 +50,7 @@ def read_vote(form: dict[str, str], item_key: str, reviewer: str) -> Vote:
         item_key=item_key,
         decision=decision,  # type: ignore[arg-type]  # the queue checks it against the kind of the item
         reviewer=reviewer,
-        reason=_read_reason(form) if decision == "reject" else form.get("comment", "").strip(),
+        reason=_read_reason(form) if decision == "reject" else _comment(form),
         edited_answer=form.get("edited_answer", "") if decision == "edit" else "",
         token=token[:64],
         expected=_number(form.get("expected", "")) if generation is None else None,
@@ -60,6 +58,12 @@ def read_vote(form: dict[str, str], item_key: str, reviewer: str) -> Vote:
         role="adjudication" if form.get("role") == "adjudication" else "review",
         details=_read_details(form),
     )
+
+
+def read_kind(form: dict[str, str]) -> str:
+    """Return the kind of items that somebody is going through; empty for all."""
+    kind = form.get("kind", "")
+    return kind if kind in KINDS else ""
 
 
 def read_lease(form: dict[str, str]) -> int:
@@ -91,12 +95,18 @@ def _read_details(form: dict[str, str]) -> VoteDetails:
 
 
 def _read_reason(form: dict[str, str]) -> str:
-    code, comment = form.get("reason", ""), form.get("comment", "").strip()
-    if code not in REASONS:
-        raise VerdictRefusedError(problem="choose why the answer is rejected.")
-    if code == "other" and not comment:
+    ticked, comment = form.get("reason", "").split(","), _comment(form)
+    if not all(code in REASONS for code in ticked):
+        raise VerdictRefusedError(problem="choose why it is rejected.")
+    codes = [code for code in REASONS if code in ticked]
+    if codes == ["other"] and not comment:
         raise VerdictRefusedError(problem="say in a few words what is wrong.")
-    return f"{code}: {comment}" if comment else code
+    return ",".join(codes) + (f": {comment}" if comment else "")
+
+
+def _comment(form: dict[str, str]) -> str:
+    """Return the comment: the page has one field for it beside the reasons and one for all other decisions."""
+    return " ".join(part for name in ("comment", "note") if (part := form.get(name, "").strip()))
 
 
 def read_return_path(path: str) -> str:

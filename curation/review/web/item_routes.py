@@ -7,6 +7,7 @@ submission names the lease; one that was lost is refused with 409, and the page 
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Annotated
+from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI, Request
 from fastapi import Path as PathParameter
@@ -19,7 +20,7 @@ from curation.review.accounts.person import Person
 from curation.review.queue import QueueEntry, ReviewQueue
 from curation.review.queue.claims import Lease
 from curation.review.queue.vote import Role
-from curation.review.web.forms import read_form, read_lease, read_return_path, read_vote
+from curation.review.web.forms import read_form, read_kind, read_lease, read_vote
 from curation.review.web.pages import find_done, item_values
 from curation.review.web.queue_routes import Kind, OptionalKey, WorkRole, to_next
 from curation.review.web.site import Site
@@ -101,7 +102,7 @@ async def _in_thread(work: Callable[..., Response], *arguments: object) -> Respo
 def _decide(site: Site, request: Request, recipe: str, item: str, body: bytes) -> Response:
     person, queue = site.require(request, "reviewer"), site.queue(recipe)
     form = read_form(body, request.headers.get("content-type", ""))
-    kind = form.get("kind", "") if form.get("kind") in ("example", "pair", "task", "document") else ""
+    kind = read_kind(form)
     try:
         vote = read_vote(form, item, person.name)
         if vote.role == "adjudication":
@@ -112,6 +113,8 @@ def _decide(site: Site, request: Request, recipe: str, item: str, body: bytes) -
         lease = _take(queue, entry, person)
         code = 422 if isinstance(error, VerdictRefusedError) else 409
         return _render(site, request, queue, entry, lease, kind=kind, problem=str(error), form=form, status_code=code)
+    if form.get("then") == "stay":
+        return RedirectResponse(f"/recipes/{quote(recipe, safe='')}/items/{item}", 303)
     return to_next(queue, person.name, after=item, kind=kind, role=vote.role, done=item)
 
 
@@ -124,7 +127,10 @@ def _undo(site: Site, request: Request, recipe: str, item: str, body: bytes) -> 
     if own is None or str(own.sequence) != form.get("sequence"):
         raise VerdictRefusedError(problem="there is nothing of yours to undo here: it was changed or undone since.")
     queue.undo(own, person.name, form.get("why", "")[:4_000], token=form.get("token", "")[:64])
-    return RedirectResponse(read_return_path(f"/recipes/{recipe}/items/{item}"), 303)
+    given = {"kind": read_kind(form), "role": "adjudication" if own.role == "adjudication" else ""}
+    query = urlencode({name: value for name, value in given.items() if value})
+    path = f"/recipes/{quote(recipe, safe='')}/items/{item}"
+    return RedirectResponse(f"{path}?{query}" if query else path, 303)
 
 
 def _add_holding(app: FastAPI, site: Site) -> None:
@@ -140,13 +146,19 @@ def _add_holding(app: FastAPI, site: Site) -> None:
 
 
 def _hold(site: Site, request: Request, recipe: str, item: str, body: bytes) -> Response:
-    """Renew the hold on an item; the page calls this while it is open."""
+    """Renew the hold on an item; the page calls this while it is open. 409 says who has it now."""
     person, queue = site.require(request, "reviewer"), site.queue(recipe)
-    lease = _own_lease(queue, person, item, read_lease(read_form(body, request.headers.get("content-type", ""))))
+    generation = read_lease(read_form(body, request.headers.get("content-type", "")))
+    held = next((lease for lease in queue.leases(person.name) if lease.item_key == item), None)
+    if held is not None and held.generation != generation:
+        message = "You have opened this item on another page since. That page is the one that counts."
+        return JSONResponse({"error": message, "reason": "other_page"}, 409)
     try:
-        renewed = queue.extend(lease)
+        if held is None:
+            raise LeaseLostError(item=item)
+        renewed = queue.extend(held)
     except LeaseLostError as error:
-        return JSONResponse({"error": str(error)}, 409)
+        return JSONResponse({"error": str(error), "reason": "lost"}, 409)
     return JSONResponse({"seconds_left": renewed.seconds_left})
 
 
@@ -154,15 +166,8 @@ def _skip(site: Site, request: Request, recipe: str, item: str, body: bytes) -> 
     """Put an item off: whoever comes next may have it, and this person gets it after all others."""
     person, queue = site.require(request, "reviewer"), site.queue(recipe)
     form = read_form(body, request.headers.get("content-type", ""))
-    kind = form.get("kind", "") if form.get("kind") in ("example", "pair", "task", "document") else ""
+    kind = read_kind(form)
     held = next((lease for lease in queue.leases(person.name) if lease.item_key == item), None)
     if held is not None:
         queue.release(held, skip=True)
     return to_next(queue, person.name, after=item, kind=kind, role=held.role if held else "review")
-
-
-def _own_lease(queue: ReviewQueue, person: Person, item: str, generation: int) -> Lease:
-    held = next((lease for lease in queue.leases(person.name) if lease.item_key == item), None)
-    if held is None or held.generation != generation:
-        raise LeaseLostError(item=item)
-    return held

@@ -1,18 +1,25 @@
-"""What the item page is given: who may see which votes, which answer stands first, what changed since last time.
+"""What the item page is given: who may see which votes, which answer stands first, what the sources hold, what changed.
 
-choices(item, "Ada")      (Choice(1, "text of B", "prefer_b"), Choice(2, "text of A", "prefer_a"))
+choices(item, "Ada")      (Choice(1, "text of B", "prefer_b", ...), Choice(2, "text of A", "prefer_a", ...))
 """
 
+import itertools
 from typing import Any, NamedTuple
+
+from markupsafe import Markup
 
 from curation.errors import UnknownIdError
 from curation.ids import stable_fraction
-from curation.records import Decision, ReviewItem, Verdict
+from curation.records import Decision, ReviewItem, SourceSpan, Verdict
 from curation.review.accounts.person import Person
+from curation.review.evidence import Sentence, support
 from curation.review.queue import QueueEntry, ReviewQueue
 from curation.review.queue.claims import Lease
 from curation.review.queue.resolution import standing
-from curation.review.web import show
+from curation.review.queue.vote import MAX_TEXT_CHARS, VoteDetails
+from curation.review.web import labels, masks, show
+from curation.review.web.marks import highlight_passage
+from curation.review.web.sentences import list_pieces, mark_sentences
 
 PAGE_SIZE = 50
 
@@ -23,11 +30,13 @@ class Choice(NamedTuple):
     number: int
     text: str
     decision: Decision
+    field: str
+    """Which field of the item it is: `answer` or `alternative`."""
 
 
 def choices(item: ReviewItem, name: str) -> tuple[Choice, Choice]:
     """Return the answers of a pair in an order drawn for this item and person, so that 'first' says nothing."""
-    both: list[tuple[str, Decision]] = [(item.answer, "prefer_a"), (item.alternative, "prefer_b")]
+    both: list[tuple[str, Decision, str]] = [(item.answer, "prefer_a", "answer"), (item.alternative, "prefer_b", "alternative")]
     if stable_fraction(f"{item.key}/{name}", "position") < 0.5:
         both.reverse()
     return Choice(1, *both[0]), Choice(2, *both[1])
@@ -55,10 +64,31 @@ def visible_votes(entry: QueueEntry, history: list[Verdict], person: Person, lea
     return Seen(own, [vote for vote in said if vote.reviewer != person.name] if may_see else [])
 
 
+class Passage(NamedTuple):
+    """A source passage beside the answer."""
+
+    html: Markup
+    """What supports the answer is marked in it."""
+    span: SourceSpan | None
+    num_cut: int
+    """How many characters of it the page leaves out."""
+
+
+def list_passages(item: ReviewItem, sentences: list[Sentence]) -> list[Passage]:
+    """Return the passages that an item cites, with what its answers rest on marked."""
+    cited = item.provenance.spans if len(item.provenance.spans) == len(item.evidence) else ()
+    passages = []
+    for number, text in enumerate(item.evidence):
+        short = show.shorten_for_page(text)
+        found = {span for part in sentences if part.passage == number and part.is_supported for span in part.spans}
+        html = highlight_passage(short.text, [span for span in sorted(found) if span.end <= len(short.text)])
+        passages.append(Passage(html, cited[number] if cited else None, short.num_chars - len(short.text)))
+    return passages
+
+
 def item_values(queue: ReviewQueue, entry: QueueEntry, person: Person, lease: Lease | None) -> dict[str, Any]:
     """Return what the template of the item page needs."""
-    item = entry.item
-    history = queue.history(item.key)
+    item, history = entry.item, queue.history(entry.item.key)
     seen = visible_votes(entry, history, person, lease)
     previous = queue.previous_item(item)
     return {
@@ -70,13 +100,39 @@ def item_values(queue: ReviewQueue, entry: QueueEntry, person: Person, lease: Le
         "lease": lease,
         "own": seen.own,
         "others": seen.others,
+        "undone": _undone(history, person),
         "expected": entry.last_sequence,
-        "choices": choices(item, person.name) if item.kind == "pair" else (),
-        "position": position(item, person.name) if item.kind == "pair" else "",
-        "passages": [show.highlight(passage, item.answer) for passage in item.evidence],
         "previous": previous,
         "changes": _changes(previous.item, item) if previous else [],
         "can_decide": entry.is_listed and (lease is not None or _may_change(entry, seen.own)),
+        "edits": [
+            (vote, show.diff_words(item.answer, vote.edited_answer))
+            for vote in ([seen.own] if seen.own else []) + seen.others
+            if vote.decision == "edit"
+        ],
+    } | _shown(item, person, history, seen.own)
+
+
+def _shown(item: ReviewItem, person: Person, history: list[Verdict], own: Verdict | None) -> dict[str, Any]:
+    """Return what the page shows of the item itself."""
+    is_pair = item.kind == "pair"
+    answers = [item.answer, item.alternative] if is_pair else [item.answer] if item.kind == "example" else []
+    checked = [support(answer, item.evidence) for answer in answers]
+    sentences = checked[0] if checked and not is_pair else []
+    short = show.shorten_for_page(item.answer)
+    marked = VoteDetails.from_json(own.details).unsupported if own else ()
+    return {
+        "choices": choices(item, person.name) if is_pair else (),
+        "position": position(item, person.name) if is_pair else "",
+        "passages": list_passages(item, list(itertools.chain(*checked))),
+        "answer_html": mark_sentences(short.text, sentences) if sentences else None,
+        "pieces": list_pieces(item.answer, sentences, marked) if not short.is_cut else [],
+        "own_details": VoteDetails.from_json(own.details) if own else VoteDetails(),
+        "mask_counts": masks.count_masks(item.answer) if item.kind == "document" else {},
+        "reason_labels": labels.reasons_for(item.kind),
+        "answer_label": labels.ANSWERS[item.kind],
+        "last_edit": _last_edit(history, person),
+        "can_edit": not is_pair and len(item.answer) <= MAX_TEXT_CHARS,
     }
 
 
@@ -84,6 +140,18 @@ def _may_change(entry: QueueEntry, own: Verdict | None) -> bool:
     """A person may change their own vote until somebody has adjudicated."""
     adjudicated = entry.human is not None and entry.human.role == "adjudication"
     return own is not None and (not adjudicated or own.role == "adjudication")
+
+
+def _undone(history: list[Verdict], person: Person) -> Verdict | None:
+    """Return the verdict that the person has taken back just now, if that is the last thing that happened."""
+    if not history or history[-1].decision != "undo" or history[-1].reviewer != person.name:
+        return None
+    return next((verdict for verdict in history if verdict.sequence == history[-1].supersedes), None)
+
+
+def _last_edit(history: list[Verdict], person: Person) -> str:
+    """Return the text of the person's last edit, also one that was undone: what somebody typed is not lost."""
+    return next((vote.edited_answer for vote in reversed(history) if vote.reviewer == person.name and vote.edited_answer), "")
 
 
 class Done(NamedTuple):

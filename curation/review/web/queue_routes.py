@@ -9,9 +9,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
 from curation.review.queue import ReviewQueue, Status
+from curation.review.queue.counts import Counts
 from curation.review.queue.vote import Role
+from curation.review.web.labels import KINDS
 from curation.review.web.pages import PAGE_SIZE, find_done
 from curation.review.web.site import Site
+
+MAX_HELD = 3
+"""Items that somebody has open which the queue shows."""
 
 OptionalKey = Annotated[str, Query(pattern="^([0-9a-f]{32})?$")]
 Kind = Annotated[str, Query(pattern="^(example|pair|task|document|)$")]
@@ -44,15 +49,23 @@ def _add_overview(app: FastAPI, site: Site) -> None:
 
     @app.get("/recipes/{recipe}", response_class=HTMLResponse)
     def show_queue(
-        request: Request, recipe: str, status: Status = "open", kind: Kind = "", page: Page = 1, done: OptionalKey = ""
+        request: Request,
+        recipe: str,
+        status: Status = "open",
+        kind: Kind = "",
+        page: Page = 1,
+        done: OptionalKey = "",
+        nothing: str = "",
     ) -> Response:
         person, queue = site.person(request), site.queue(recipe)
         entries = queue.list_items(status, offset=(page - 1) * PAGE_SIZE, limit=PAGE_SIZE + 1, kind=kind or None)
+        held = queue.leases(person.name)
         return site.render(
             "queue.html",
             request,
             recipe=recipe,
             counts=queue.counts(),
+            by_kind=_by_kind(queue),
             settings=queue.settings(),
             entries=entries[:PAGE_SIZE],
             has_next=len(entries) > PAGE_SIZE,
@@ -60,8 +73,16 @@ def _add_overview(app: FastAPI, site: Site) -> None:
             kind=kind,
             page=page,
             done=find_done(queue, done, person),
-            held=queue.leases(person.name),
+            held=[(lease, queue.get_item(lease.item_key).item) for lease in held[:MAX_HELD]],
+            num_held=len(held),
+            is_empty=nothing == "yes",
         )
+
+
+def _by_kind(queue: ReviewQueue) -> dict[str, Counts]:
+    """Return the counts of each kind of item that the queue has."""
+    counts = {kind: queue.counts(kind=kind) for kind in KINDS}
+    return {kind: found for kind, found in counts.items() if found.num_items}
 
 
 def _add_next(app: FastAPI, site: Site) -> None:
@@ -78,7 +99,14 @@ def to_next(
 ) -> Response:
     """Lease the next item to a person and send them there; to the queue if nothing is left."""
     lease = queue.claim(name, role=role, kind=kind, after=after)
-    given = {"kind": kind, "done": done, "role": role if role != "review" else ""}
+    nothing = "" if lease is not None or not _waits(queue, role) else "yes"
+    given = {"kind": kind, "done": done, "role": role if lease and role != "review" else "", "nothing": nothing}
     query = urlencode({name: value for name, value in given.items() if value})
     path = f"/recipes/{quote(queue.recipe, safe='')}" + (f"/items/{lease.item_key}" if lease else "")
     return RedirectResponse(f"{path}?{query}" if query else path, 303)
+
+
+def _waits(queue: ReviewQueue, role: Role) -> bool:
+    """Tell whether there is work that is not for this person now, so that the queue can say so."""
+    counts = queue.counts()
+    return bool(counts.num_disputed if role == "adjudication" else counts.num_open)

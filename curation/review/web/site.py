@@ -18,10 +18,10 @@ from fastapi.responses import HTMLResponse
 
 from curation.errors import TunewrightError
 from curation.review.accounts.person import Person, Role
+from curation.review.items import shown_record_key
 from curation.review.queue import ReviewQueue
-from curation.review.web import show
-from curation.review.web.forms import REASONS
-from curation.review.web.labels import DECISIONS, KINDS
+from curation.review.web import labels, markdown, masks, show
+from curation.review.web.sections import find_links, has_route
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -102,7 +102,15 @@ class Site:
 
     def render(self, template: str, request: Request, *, status_code: int = 200, **values: Any) -> HTMLResponse:
         """Answer a request with a page."""
-        given = {"person": self.visitor(request), "path": request.url.path} | values
+        person = values["person"] if "person" in values else self.visitor(request)
+        path, recipe = request.url.path, values.get("recipe", "")
+        given = {
+            "person": person,
+            "path": path,
+            "theme": theme if (theme := request.cookies.get("theme")) in ("light", "dark") else "",
+            "sections": find_links(request.app, recipe, person, path) if recipe else [],
+            "served": [name for name in ("/account", "/people") if has_route(request.app, name)],
+        } | values
         return HTMLResponse(self.fill(template, **given), status_code)
 
 
@@ -116,14 +124,34 @@ def _environment(dagster_url: str) -> jinja2.Environment:
         finalize=show.encodable,
     )
     safe_url = dagster_url if urlsplit(dagster_url).scheme in ("http", "https") else ""
-    environment.globals.update(dagster_url=safe_url, decisions=DECISIONS, kinds=KINDS, reasons=REASONS, person=None, path="")
+    environment.globals.update(_WORDS | {"dagster_url": safe_url})
     environment.filters.update(
         reveal=show.reveal,
         excerpt=show.excerpt,
         pretty_json=show.pretty_json,
         prompt_text=show.prompt_text,
+        shorten=show.shorten_for_page,
+        markdown=markdown.render,
+        masks=masks.mark_masks,
+        record_key=shown_record_key,
+        reason_words=labels.reason_words,
         query=lambda values: urlencode({name: value for name, value in values.items() if value not in ("", None)}),
         when=lambda moment: f"{moment[:10]} {moment[11:16]} UTC",
         thousands=lambda number: f"{number:,}",
     )
     return environment
+
+
+_WORDS: dict[str, Any] = {
+    "decisions": labels.DECISIONS,
+    "kinds": labels.KINDS,
+    "kinds_plural": labels.KINDS_PLURAL,
+    "roles": labels.ROLES,
+    "reasons": labels.REASONS,
+    "person": None,
+    "path": "",
+    "theme": "",
+    "sections": [],
+    "served": [],
+}
+"""What every template may name; a page without a request has nobody and no navigation."""
