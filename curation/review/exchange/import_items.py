@@ -35,6 +35,7 @@ from curation.review.csv_cells import restore
 from curation.review.exchange.incoming import Incoming, Reading
 from curation.review.exchange.shapes import read_incoming
 from curation.review.exchange.typed_rows import WrongRowError
+from curation.review.items import GOLD_PREFIX, is_gold
 from curation.review.queue import ReviewQueue
 from curation.review.queue.sync import add_items
 from curation.review.queue.vote import Vote
@@ -197,6 +198,8 @@ def _cells(row: Row) -> dict[str, Any]:
 
 def _check_id(incoming: Incoming, seen: dict[int, int]) -> None:
     """Refuse a second text under one id. Ids are kept as 8 bytes each: a million take about 100 MB."""
+    if is_gold(incoming.item.record_key):
+        raise WrongRowError("wrong_value", f"No id may begin with '{GOLD_PREFIX}': it marks items that test reviewers.")
     name, key = (int(stable_fraction(text, "import") * 2**62) for text in (incoming.item.record_key, incoming.item.key))
     if seen.setdefault(name, key) != key:
         raise WrongRowError(

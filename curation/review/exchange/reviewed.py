@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from curation.database import Database
 from curation.records import ReviewItem, Verdict
 from curation.review import schema
+from curation.review.items import GOLD_PREFIX
 from curation.review.payload import unpack_item
 from curation.review.queue.chain import as_verdict
 from curation.review.queue.resolution import standing
@@ -60,7 +61,7 @@ class Reviewed:
 def iter_reviewed(
     database: Database, recipe: str, *, listed_only: bool = True, state: str = "", after: str = "", consistent: bool = False
 ) -> Iterator[Reviewed]:
-    """Yield the items of a queue in key order.
+    """Yield the items of a queue in key order, without those that only test reviewers (`items.is_gold`).
 
     Args:
         database: the review database.
@@ -74,7 +75,8 @@ def iter_reviewed(
         DatabaseError: if the database cannot be used.
     """
     item = schema.items.c
-    chosen = [item.recipe == recipe, *([item.is_listed] if listed_only else []), *([item.state == state] if state else [])]
+    chosen = [item.recipe == recipe, ~item.record_key.startswith(GOLD_PREFIX, autoescape=True)]
+    chosen += [*([item.is_listed] if listed_only else []), *([item.state == state] if state else [])]
     with contextlib.ExitStack() as stack:
         held = stack.enter_context(database.snapshot()) if consistent else None
         size = PAGE // 20

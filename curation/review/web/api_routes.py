@@ -30,6 +30,7 @@ from curation.review.accounts.person import Person
 from curation.review.exchange.reviewed import iter_reviewed
 from curation.review.exchange.row_files import json_line
 from curation.review.exchange.shapes import SHAPES, ShapeName
+from curation.review.items import shown_record_key
 from curation.review.queue import ReviewQueue
 from curation.review.queue.claims import Lease
 from curation.review.queue.vote import Vote, VoteDetails
@@ -191,7 +192,7 @@ def _show_item(queue: ReviewQueue, key: str, person: Person) -> dict[str, Any]:
     entry, history = queue.get_item(key), queue.history(key)
     may_know = person.may("lead") or _has_voted(history, person)
     may_know = may_know or (person.may("adjudicator") and entry.state == "disputed")
-    item = as_row(entry.item)
+    item = as_row(entry.item) | {"record_key": shown_record_key(entry.item.record_key)}
     if not may_know:
         item["provenance"]["votes"] = []
     return {
