@@ -1,220 +1,248 @@
-"""The review pages in a real browser: everything by keyboard, nothing from outside, nothing hostile runs."""
+"""The review pages in a real browser: everything by keyboard, nothing typed is lost, nothing hostile runs."""
 
-import shutil
-import threading
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from curation.database import Database
-from curation.records import Example, Message, PreferencePair, Provenance
-from curation.review import schema
-from curation.review.config import ReviewConfig
-from curation.review.items import build_items, item_key
+from curation.records import ReviewItem
+from curation.review.items import item_key
 from curation.review.queue import ReviewQueue
-from curation.review.web.app import create_app
+from curation.review.queue.vote import VoteDetails
+from tests.browser.conftest import REFUSED
+from tests.browser.review_rows import ANSWER, CONFIG, fill, make_document, make_example, make_items, make_pair, make_task
 
 pytestmark = pytest.mark.browser
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-]
-CONFIG = ReviewConfig()
+OpenPage = Callable[..., Any]
 HOSTILE = '</textarea></pre><script>document.title="owned"</script><img src=x onerror="document.title=1"><img src="http://evil.example/x">'
-PROVENANCE = Provenance(origin="synthetic", method="routing", teacher="extractive", generation_depth=1)
 
 
-def make_example(number: int, answer: str = '{"part":"strings"}') -> Example:
-    messages = (Message(role="user", content=f"Question {number}?"), Message(role="assistant", content=answer))
-    return Example(key=f"row{number}", task="routing", group="g", messages=messages, provenance=PROVENANCE)
+def shown_item(page: Any) -> str:
+    return str(page.locator("#item").get_attribute("data-item"))
 
 
-def make_pair(number: int) -> PreferencePair:
-    prompt = (Message(role="user", content=f"Pair {number}?"),)
-    return PreferencePair(
-        key=f"pair{number}",
-        task="routing",
-        prompt=prompt,
-        chosen="right",
-        rejected="wrong",
-        rejected_kind="wrong_route",
-        group="g",
-        provenance=PROVENANCE,
-    )
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Iterator[ReviewQueue]:
-    opened = ReviewQueue(Database.open(tmp_path / "review.db", concern="review", migrations=schema.MIGRATIONS), "demo")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def address(queue: ReviewQueue) -> Iterator[str]:
-    import uvicorn
-
-    server = uvicorn.Server(uvicorn.Config(create_app({"demo": queue}), host="127.0.0.1", port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture
-def open_page(address: str) -> Iterator[Callable[..., Any]]:
-    """Open a page; in the end nothing may have been logged, thrown, or asked of another host."""
-    from playwright.sync_api import sync_playwright
-
-    problems: list[str] = []
-
-    def note_message(message: Any) -> None:
-        problems.append(getattr(message, "text", str(message)))
-
-    def note_request(request: Any) -> None:
-        if not request.url.startswith(address):
-            problems.append(request.url)
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
-
-        def open_at(path: str, *, name: str = "Ada", **options: Any) -> Any:
-            context = browser.new_context(base_url=address, **options)
-            if name:
-                context.add_cookies([{"name": "reviewer", "value": name, "url": address}])
-            page = context.new_page()
-            page.on("console", note_message)
-            page.on("pageerror", note_message)
-            page.on("request", note_request)
-            page.goto(path)
-            return page
-
-        yield open_at
-        browser.close()
-    assert problems == []
-
-
-def fill(queue: ReviewQueue, examples: list[Example], pairs: list[PreferencePair]) -> None:
-    queue.sync_items(build_items(examples, pairs, lambda _: "", CONFIG), CONFIG)
-
-
-def press(page: Any, key: str) -> None:
-    with page.expect_navigation():
+def press_through(page: Any, *keys: str) -> None:
+    """Press keys, the last of which leads to another item, and wait until it is there."""
+    before = page.evaluate("document.documentElement.dataset.painted")
+    for key in keys:
         page.keyboard.press(key)
+    page.wait_for_function("before => document.documentElement.dataset.painted !== before", arg=before)
 
 
-def test_examples_are_approved_edited_and_rejected_without_a_mouse(queue: ReviewQueue, open_page: Callable[..., Any]) -> None:
-    fill(queue, [make_example(number) for number in range(4)], [])
-    page = open_page("/recipes/demo", name="")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/reviewer?*")
-    page.keyboard.type("Ada Lovelace")
-    press(page, "Enter")
-    order = [entry.item.key for entry in queue.list_items()]
-    assert page.url.endswith(order[0])
-    press(page, "a")
-    press(page, "n")
-    assert page.url.endswith(order[2])
+def examples(number: int) -> list[ReviewItem]:
+    return make_items([make_example(each, f"{ANSWER} ({each})") for each in range(number)], [])
+
+
+def test_examples_are_approved_edited_and_rejected_without_a_mouse(queue: ReviewQueue, open_page: OpenPage) -> None:
+    fill(queue, examples(5))
+    page = open_page("/recipes/demo")
+    page.keyboard.press("n")
+    page.wait_for_selector("#item")
+    seen = [shown_item(page)]
+    press_through(page, "a")
+    seen.append(shown_item(page))
+    assert page.evaluate("document.activeElement.id") == "item-title"
+    assert "Saved: Approved." in page.locator("#live").inner_text()
+    press_through(page, "s")
+    seen.append(shown_item(page))
     page.keyboard.press("e")
     page.keyboard.press("Control+a")
-    page.keyboard.type('{"part":"dates are not a and r"}')
-    press(page, "Control+Enter")
+    page.keyboard.type("The letters a and r are not keys here.")
+    assert page.locator("#diff ins").count() > 0
+    press_through(page, "Control+Enter")
+    seen.append(shown_item(page))
     page.keyboard.press("r")
-    page.keyboard.press("ArrowDown")
-    press(page, "Enter")
-    press(page, "u")
-    assert page.url.endswith(order[3])
-    found = {key: queue.get_item(key).human for key in order}
-    assert [found[key].decision if found[key] else "open" for key in order] == ["approve", "open", "edit", "reject"]  # type: ignore[union-attr]
-    assert found[order[2]].edited_answer == '{"part":"dates are not a and r"}'  # type: ignore[union-attr]
-    assert found[order[3]].reason == "ungrounded"  # type: ignore[union-attr]
-    assert {verdict.reviewer for verdict in queue.verdicts_after(0)} == {"Ada Lovelace"}
+    page.keyboard.press("2")
+    page.keyboard.press("3")
+    press_through(page, "Enter")
+    assert len(set(seen)) == 4
+    found = [queue.get_item(key).human for key in seen]
+    assert [vote.decision if vote else "open" for vote in found] == ["approve", "open", "edit", "reject"]
+    assert found[2] and found[2].edited_answer == "The letters a and r are not keys here."
+    assert found[3] and found[3].reason == "ungrounded,format"
+    assert VoteDetails.from_json(found[3].details).seconds > 0
 
 
-def test_pairs_are_decided_by_number_tie_and_both_bad(queue: ReviewQueue, open_page: Callable[..., Any]) -> None:
-    fill(queue, [], [make_pair(number) for number in range(4)])
+def test_the_last_verdict_is_undone_by_one_key_and_its_text_is_still_there(queue: ReviewQueue, open_page: OpenPage) -> None:
+    fill(queue, examples(2))
+    page = open_page("/recipes/demo/next")
+    first = shown_item(page)
+    page.keyboard.press("e")
+    page.keyboard.type(" More.")
+    press_through(page, "Control+Enter")
+    press_through(page, "u")
+    assert shown_item(page) == first
+    assert page.locator("#edited").input_value().endswith(" More.")
+    assert [verdict.decision for verdict in queue.history(first)] == ["edit", "undo"]
+    press_through(page, "a", "a")
+    assert queue.history(first)[-1].decision == "approve"
+
+
+def test_pairs_are_decided_by_number_tie_and_both_bad(queue: ReviewQueue, open_page: OpenPage) -> None:
+    fill(queue, make_items([], [make_pair(number) for number in range(4)]))
     page = open_page("/recipes/demo/next")
     shown = []
-    for key in ("1", "2", "t", "b"):
-        shown.append((page.locator("#answer-1 + pre").inner_text(), page.locator("#answer-2 + pre").inner_text()))
-        page.keyboard.press(key) if len(shown) == 4 else press(page, key)
+    for keys in ((".", ".", "1"), ("2",), ("t",)):
+        shown.append([page.locator(f"#answer-{number} + pre").inner_text() for number in (1, 2)])
+        press_through(page, *keys)
+    page.keyboard.press("b")
     page.wait_for_url("**/recipes/demo?*")
-    decisions = [verdict.decision for verdict in queue.verdicts_after(0)]
+    verdicts = queue.verdicts_after(0)
     wanted = ["prefer_a" if shown[0][0] == "right" else "prefer_b", "prefer_a" if shown[1][1] == "right" else "prefer_b"]
-    assert decisions == [*wanted, "tie", "both_bad"]
+    assert [verdict.decision for verdict in verdicts] == [*wanted, "tie", "both_bad"]
+    details = [VoteDetails.from_json(verdict.details) for verdict in verdicts]
+    assert [each.strength for each in details] == [2, 0, 0, 0]
+    assert [each.position for each in details[:3]] == ["ab" if answers[0] == "right" else "ba" for answers in shown]
     assert page.get_by_text("All items are decided").is_visible()
 
 
-def test_an_unsaved_edit_is_not_lost_to_a_stray_key(queue: ReviewQueue, open_page: Callable[..., Any]) -> None:
-    fill(queue, [make_example(1), make_example(2)], [])
+def test_references_and_documents_are_judged_too(queue: ReviewQueue, open_page: OpenPage) -> None:
+    fill(queue, [make_task(1), make_document(1)])
+    page = open_page("/recipes/demo/next?kind=task")
+    assert page.locator("#answer + pre").inner_text() == "8"
+    assert "exact_number" in page.locator(".context").inner_text()
+    page.keyboard.press("e")
+    page.keyboard.type(".0")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url("**/recipes/demo?*")
+    page.goto("/recipes/demo/next?kind=document")
+    assert page.locator(".answer .mask").all_inner_texts() == ["[PERSON_NAME]", "[EMAIL]"]
+    assert "allowed" in page.locator(".context").inner_text()
+    page.keyboard.press("r")
+    assert "Private data" in page.locator("#reject").inner_text()
+    page.keyboard.press("3")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/recipes/demo?*")
+    assert [(verdict.decision, verdict.edited_answer, verdict.reason) for verdict in queue.verdicts_after(0)] == [
+        ("edit", "8.0", ""),
+        ("reject", "", "private"),
+    ]
+
+
+def test_sentences_are_walked_through_and_marked(queue: ReviewQueue, open_page: OpenPage) -> None:
+    fill(queue, make_items([make_example(1), make_example(2, f"{ANSWER} Really.")], []))
     page = open_page("/recipes/demo/next")
-    asked: list[str] = []
+    assert page.locator(".sentence.unsupported").first.inner_text() == "Returns are free for 60 days."
+    assert page.locator(".context mark").count() > 0
+    press_through(page, "j", "m", "j", "j", "m", "x", "a")
+    (verdict,) = queue.verdicts_after(0)
+    details = VoteDetails.from_json(verdict.details)
+    assert (details.unsupported, details.not_in_source) == ((0, 2), True)
 
-    def dismiss(dialog: Any) -> None:
-        asked.append(dialog.message)
-        dialog.dismiss()
 
-    page.on("dialog", dismiss)
+def test_what_was_typed_comes_back_after_a_crash_and_can_be_discarded(queue: ReviewQueue, open_page: OpenPage) -> None:
+    fill(queue, examples(2))
+    page = open_page("/recipes/demo/next")
+    page.keyboard.press("e")
+    page.keyboard.type(" Half a sent")
+    again = open_page(f"/recipes/demo/items/{shown_item(page)}", context=page.context)
+    page.close()
+    assert again.locator("#edited").input_value().endswith(" Half a sent")
+    assert again.get_by_text("is back").is_visible()
+    again.get_by_role("button", name="Discard it").click()
+    assert not again.locator("#edited").input_value().endswith(" Half a sent")
+    again.reload()
+    assert again.get_by_text("is back").count() == 0
+
+
+def test_an_unsaved_edit_is_not_lost_to_a_stray_key(queue: ReviewQueue, open_page: OpenPage) -> None:
+    fill(queue, examples(2))
+    page = open_page("/recipes/demo/next")
+    first = shown_item(page)
     page.keyboard.press("e")
     page.keyboard.type(" more")
     page.keyboard.press("Escape")
     page.keyboard.press("a")
-    page.wait_for_timeout(100)
-    assert len(asked) == 1
-    assert page.locator("#edited").input_value().endswith(" more")
+    assert page.get_by_text("Your edit is not saved").is_visible()
+    assert queue.verdicts_after(0) == []
+    press_through(page, "a")
+    assert queue.history(first)[0].decision == "approve"
+
+
+def test_a_rejection_without_a_reason_is_not_sent(queue: ReviewQueue, open_page: OpenPage) -> None:
+    fill(queue, examples(2))
+    page = open_page("/recipes/demo/next")
+    page.keyboard.press("r")
+    page.keyboard.press("Enter")
+    assert page.get_by_text("Choose at least one reason.").is_visible()
     assert queue.verdicts_after(0) == []
 
 
-def test_the_help_opens_and_closes_and_swallows_the_other_keys(queue: ReviewQueue, open_page: Callable[..., Any]) -> None:
-    fill(queue, [make_example(1)], [])
+def test_an_item_that_somebody_else_took_keeps_the_text(queue: ReviewQueue, open_page: OpenPage, allowed: list[str]) -> None:
+    allowed.append(REFUSED)
+    fill(queue, examples(2))
+    page = open_page("/recipes/demo/next")
+    first = shown_item(page)
+    page.keyboard.press("e")
+    page.keyboard.type(" Mine.")
+    queue.release(queue.leases("Ada")[0])
+    queue.submit(first, "approve", "Bob")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("What you typed (not recorded)").wait_for()
+    assert page.locator("#kept-text").input_value().endswith(" Mine.")
+    assert [verdict.reviewer for verdict in queue.history(first)] == ["Bob"]
+
+
+def test_the_sheet_lists_the_keys_of_the_page_and_swallows_them(queue: ReviewQueue, open_page: OpenPage) -> None:
+    fill(queue, examples(1))
     page = open_page("/recipes/demo/next")
     page.keyboard.press("?")
-    assert page.locator("#help").is_visible()
+    sheet = page.locator("#help")
+    assert sheet.is_visible()
+    assert {"approve", "edit", "reject", "skip: put it off", "all queues"} <= set(
+        sheet.locator("li span:last-child").all_inner_texts()
+    )
     page.keyboard.press("a")
     page.keyboard.press("?")
-    assert not page.locator("#help").is_visible()
+    assert not sheet.is_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("q")
+    page.wait_for_url("**/")
     assert queue.verdicts_after(0) == []
 
 
-def test_hostile_text_does_not_run_or_call_home(queue: ReviewQueue, open_page: Callable[..., Any]) -> None:
+def test_the_colours_can_be_chosen_and_stay(queue: ReviewQueue, open_page: OpenPage) -> None:
+    fill(queue, examples(1))
+    page = open_page("/recipes/demo", color_scheme="light")
+    page.get_by_role("button", name="Dark").click()
+    page.wait_for_url("**/recipes/demo")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 24)"
+    page.get_by_role("button", name="System").click()
+    page.wait_for_url("**/recipes/demo")
+    assert page.locator("html").get_attribute("data-theme") is None
+
+
+def test_hostile_text_does_not_run_or_call_home(queue: ReviewQueue, open_page: OpenPage) -> None:
     row = make_example(1, HOSTILE)
-    fill(queue, [row], [])
+    fill(queue, make_items([row], []))
     page = open_page(f"/recipes/demo/items/{item_key(row, CONFIG)}")
+    page.keyboard.press("e")
+    page.keyboard.type(HOSTILE)
     assert page.title() == "Example in demo - Tunewright"
     assert HOSTILE in page.locator(".answer pre").first.inner_text()
-    assert page.locator("#edited").input_value() == HOSTILE
+    assert page.locator("#edited").input_value() == HOSTILE + HOSTILE
     assert page.locator("main img").count() == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everything_fits_a_small_phone_and_works_without_script(
-    queue: ReviewQueue, open_page: Callable[..., Any], scheme: str
-) -> None:
-    fill(queue, [make_example(1, '{"part":"' + "x" * 300 + '"}')], [make_pair(1)])
-    options = {"viewport": {"width": 320, "height": 640}, "java_script_enabled": False, "color_scheme": scheme}
-    page = open_page("/recipes/demo", **options)
-    paths = [
-        "/",
-        "/recipes/demo?status=all",
-        "/reviewer",
-        *(f"/recipes/demo/items/{entry.item.key}" for entry in queue.list_items()),
-    ]
-    for path in paths:
-        page.goto(path)
-        widths = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-        assert widths[0] <= widths[1], path
-    page.goto(next(f"/recipes/demo/items/{entry.item.key}" for entry in queue.list_items(kind="example")))
-    page.locator("#reject summary").click()
+def test_everything_works_without_script(queue: ReviewQueue, open_page: OpenPage) -> None:
+    fill(queue, make_items([make_example(number) for number in range(1)], [make_pair(1)], [make_task(1)]))
+    page = open_page("/recipes/demo/next?kind=example", java_script_enabled=False)
+    page.locator("#reject > summary").click()
     page.get_by_label("The answer is wrong").check()
+    page.get_by_label("The format is not").check()
     page.locator("#reject button").click()
-    assert [verdict.decision for verdict in queue.verdicts_after(0)] == ["reject"]
+    page.get_by_role("button", name="Undo").click()
+    assert page.get_by_text("The item is open again").is_visible()
+    page.get_by_role("button", name="Approve").click()
+    page.goto("/recipes/demo/next?kind=pair")
+    page.get_by_label("clearly").check()
+    page.get_by_role("button", name="Prefer 1").click()
+    page.goto("/recipes/demo/next?kind=task")
+    page.locator("#edit > summary").click()
+    page.locator("#edited").fill("nine")
+    page.get_by_role("button", name="Save the edit").click()
+    decisions = [verdict.decision for verdict in queue.verdicts_after(0)]
+    assert decisions[:3] == ["reject", "undo", "approve"]
+    assert decisions[3] in ("prefer_a", "prefer_b")
+    assert queue.verdicts_after(4)[0].edited_answer == "nine"
