@@ -170,18 +170,27 @@ for (const name of ['alert', 'confirm', 'prompt', 'print', 'open']) window[name]
 """
 """Script to run before a page's own; `LEAKS` then tells what went wrong in it."""
 
-LEAKS = """
-(() => [...window.__leaks, ...(window.__pwned ? ['script ran ' + window.__pwned] : []),
-  ...[...document.querySelectorAll('*')].flatMap((element) => {
-    const inSvg = ['svg', 'image', 'foreignobject'].includes(element.localName) && !element.closest('header');
-    const isOdd = inSvg || ['iframe', 'object', 'embed', 'math', 'base', 'style', 'audio', 'video', 'template', 'marquee']
-      .includes(element.localName) || (element.localName === 'script' && !element.src.startsWith(location.origin + '/static/'));
-    return [...(isOdd ? [element.localName] : []), ...[...element.attributes]
-      .filter(({name, value}) => name.startsWith('on') || name === 'style' || name === 'srcdoc' || name === 'ping'
-        || /^(href|src|action|formaction|xlink:href|data)$/.test(name)
-          && /^\\W*(javascript|vbscript|data|blob|file):|^(https?:)?\\/\\/evil\\.example/i.test(value))
-      .map(({name}) => element.localName + '[' + name + ']')];
-  })])()
+LEAKS = r"""
+(() => {
+  const ours = (url) => url.startsWith(location.origin + '/static/');
+  const odd = new Set(['iframe', 'frame', 'object', 'embed', 'math', 'base', 'style', 'audio', 'video', 'marquee']);
+  const found = [...window.__leaks, ...(window.__pwned ? ['script ran ' + window.__pwned] : [])];
+  if (document.contentType !== 'text/html') return found;  // the browser's own page around plain text
+  for (const element of document.querySelectorAll('*')) {
+    const name = element.localName;
+    const isOdd = odd.has(name) || name === 'foreignObject' || (name === 'script' && !ours(element.src))
+      || (name === 'img' && !ours(element.src)) || (name === 'link' && !ours(element.href)) || element.httpEquiv;
+    if (isOdd) found.push('<' + name + '>');
+    for (const {name: attribute, value} of element.attributes) {
+      const isUrl = /^(href|src|action|formaction|xlink:href|data|poster)$/.test(attribute);
+      if (/^(on.*|style|srcdoc|srcset|ping|background)$/.test(attribute)
+          || (isUrl && /^\W*(javascript|vbscript|data|blob|file):|^(https?:)?\/\/(?!127\.0\.0\.1)/i.test(value))) {
+        found.push(name + '[' + attribute + '=' + value.slice(0, 40) + ']');
+      }
+    }
+  }
+  return found;
+})()
 """
 """Expression for a page: what ran, was refused by the policy, or stands in the document and should not."""
 
