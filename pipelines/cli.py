@@ -6,7 +6,6 @@ tunewright trace 'polars_api/polars.Expr.str.head#routing/0'
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +25,7 @@ from curation.errors import TunewrightError  # noqa: E402
 from curation.home import Home  # noqa: E402
 from pipelines.ledger_commands import ledger_app  # noqa: E402
 from pipelines.recipe import find_recipe, list_recipe_files, load_recipe, recipe_schema  # noqa: E402
+from pipelines.review_commands import review_app  # noqa: E402
 from pipelines.withdraw import withdraw_command  # noqa: E402
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ app = typer.Typer(
 recipe_app = typer.Typer(no_args_is_help=True, help="Check recipes and print their schema.")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(review_app, name="review")
 RecipeName = Annotated[str, typer.Argument(help="Name of a shipped recipe, or the path of a recipe file.")]
 console = Console(highlight=False)
 
@@ -96,16 +97,6 @@ def dev(
     from pipelines.dev import serve_all
 
     raise typer.Exit(serve_all(Home.from_environment(), port, console))
-
-
-@app.command()
-def review(
-    port: Annotated[int, typer.Option(help="Port to listen on (loopback only).")] = 3001,
-) -> None:
-    """Start the review app alone."""
-    from curation.review.web.serve import serve
-
-    serve(Home.from_environment(), port=port, dagster_url=os.environ.get("TUNEWRIGHT_DAGSTER_URL", "http://127.0.0.1:3000"))
 
 
 @app.command()
