@@ -1,4 +1,4 @@
-"""Rows of every kind for the review pages: make_rows(3) gives three examples (one of several turns), pairs, tasks, documents."""
+"""Rows of every kind for the review pages: make_rows(3) gives three examples (one a chat), pairs, tasks, documents."""
 
 from curation.ids import content_hash
 from curation.records import Example, Message, PreferencePair, Provenance, ReviewItem, SourceSpan, ToolCall

@@ -37,7 +37,7 @@ def test_examples_are_approved_edited_and_rejected_without_a_mouse(queue: Review
     fill(queue, examples(5))
     page = open_page("/recipes/demo")
     page.keyboard.press("n")
-    page.wait_for_selector("#item")
+    page.wait_for_selector("html[data-painted] #item")
     seen = [shown_item(page)]
     press_through(page, "a")
     seen.append(shown_item(page))
@@ -58,8 +58,10 @@ def test_examples_are_approved_edited_and_rejected_without_a_mouse(queue: Review
     assert len(set(seen)) == 4
     found = [queue.get_item(key).human for key in seen]
     assert [vote.decision if vote else "open" for vote in found] == ["approve", "open", "edit", "reject"]
-    assert found[2] and found[2].edited_answer == "The letters a and r are not keys here."
-    assert found[3] and found[3].reason == "ungrounded,format"
+    assert found[2] is not None
+    assert found[2].edited_answer == "The letters a and r are not keys here."
+    assert found[3] is not None
+    assert found[3].reason == "ungrounded,format"
     assert VoteDetails.from_json(found[3].details).seconds > 0
 
 
