@@ -2,7 +2,7 @@
 
     bulk = Bulk(queue)
     preview = bulk.preview(keys, Plan(person="Ada", decision="reject", reason="format", query="date state:open"))
-    bulk.run(preview.id, preview.token)             # Action(num_items=812, num_done=810, left_out={"changed": 2}, ...)
+    bulk.run(preview.id, preview.token, "Ada")      # Action(num_items=812, num_done=810, left_out={"changed": 2}, ...)
     bulk.undo(preview.id, "Ada")
 
 The preview freezes the list of items; its token is the hash of that list, so what is confirmed is what was seen. Each part
@@ -147,17 +147,19 @@ class Bulk:
             query = sa.select(bulk_items.c.item_key).where(*self._items_of(bulk_id)).order_by(bulk_items.c.item_key)
             return list(connection.execute(query.limit(limit)).scalars())
 
-    def run(self, bulk_id: str, token: str) -> Action:
+    def run(self, bulk_id: str, token: str, person: str) -> Action:
         """Record the decision on every item of the frozen list that nobody touched since; goes on after a crash.
 
         Raises:
             UnknownIdError: if there is no such preview.
-            BulkRefusedError: if the token is not that of the preview, or the action was undone.
+            BulkRefusedError: if the token is not that of the preview, the person is another, or the action was undone.
         """
         action = self.get(bulk_id)
         keys = self._keys(bulk_id)
         if not secrets.compare_digest(action.token, token) or action.token != _token(action, self.recipe, keys):
             raise BulkRefusedError(problem="this is not what was previewed. Preview it again.")
+        if action.person != person:
+            raise BulkRefusedError(problem=f"{action.person} has previewed this; only they can confirm it.")
         if action.undo_started_at:
             raise BulkRefusedError(problem="this action was undone. Preview it again to repeat it.")
         if action.done_at:

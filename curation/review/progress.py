@@ -223,3 +223,17 @@ def _oldest_open(connection: sa.Connection, recipe: str) -> tuple[str, str] | No
         query = sa.select(item.arrival, item.item_key, item.opened_at).where(*chosen).order_by(item.arrival).limit(1)
         waiting += [tuple(row) for row in connection.execute(query)]
     return min(waiting)[1:] if waiting else None
+
+
+def read_parts(queue: ReviewQueue) -> tuple[list[Part], dict[str, int], dict[str, int]]:
+    """Return the kinds, and how many items there are by state and by decision of people. Raises DatabaseError."""
+    with queue.database.read() as connection:
+        rows = connection.execute(sa.select(schema.counts).where(schema.counts.c.recipe == queue.recipe)).all()
+    states: dict[str, int] = {}
+    decisions: dict[str, int] = {}
+    for row in rows:
+        if row.num:
+            states[row.state] = states.get(row.state, 0) + row.num
+        if row.num and row.human_decision:
+            decisions[row.human_decision] = decisions.get(row.human_decision, 0) + row.num
+    return _parts((row.kind, row.state, row.num) for row in rows), states, decisions

@@ -27,8 +27,6 @@ def upgrade() -> None:
     ):
         op.create_index(f"review_items_{name}", "review_items", columns)
     op.create_index("review_verdicts_time", "review_verdicts", ["recipe", "reviewer_kind", "created_at", "decision"])
-    collation = "" if is_sqlite else ' COLLATE "C"'
-    op.create_index("review_verdicts_reason", "review_verdicts", ["recipe", sa.text(f"(substr(reason, 1, 40){collation})")])
     op.create_table(
         "review_search_recipes",
         sa.Column("number", sa.Integer, primary_key=True),

@@ -13,8 +13,8 @@ from curation.review.search.index import ARRIVALS
 from curation.review.search.query import Query
 
 Condition = sa.ColumnElement[bool]
-_REASON_CHARS = 40
-"""Beginning of a reason that is indexed; codes are shorter."""
+VOTED = ("disputed", "decided")
+"""States of an item on which all reviewers have voted."""
 
 
 class _Scope(NamedTuple):
@@ -59,7 +59,9 @@ def _said_by(scope: _Scope, values: Sequence[str]) -> Condition:
 
 
 def _said_why(scope: _Scope, values: Sequence[str]) -> Condition:
-    return _has_verdict(scope, _reason(scope.is_sqlite, values))
+    """Reasons are found once all reviewers have voted: before that, they would tell the others what one of them thinks."""
+    said = _has_verdict(scope, _reason(scope.is_sqlite, values))
+    return sa.and_(_column("state")(scope, VOTED), said)
 
 
 def _has_verdict(scope: _Scope, condition: Condition) -> Condition:
@@ -69,11 +71,11 @@ def _has_verdict(scope: _Scope, condition: Condition) -> Condition:
 
 
 def _reason(is_sqlite: bool, codes: Sequence[str]) -> Condition:
-    """A reason is `code`, or `code: comment`; only its beginning is indexed, in the order of its bytes."""
-    start: sa.ColumnElement[str] = sa.literal_column(f"substr(review_verdicts.reason, 1, {_REASON_CHARS})", sa.Text)
-    start = start if is_sqlite else start.collate("C")
-    shorts = [code[: _REASON_CHARS - 1] for code in codes]
-    return sa.or_(*(sa.or_(start == code, sa.and_(start >= f"{code}:", start < f"{code};")) for code in shorts))
+    """A reason is `code[,code]`, or that and `: comment`; any of its codes may be asked for."""
+    find = sa.func.instr if is_sqlite else sa.func.strpos
+    whole = schema.verdicts.c.reason + ": "
+    head = "," + sa.func.substr(whole, 1, find(whole, ": ") - 1) + ","
+    return sa.or_(*(find(head, f",{code},") > 0 for code in codes))
 
 
 def _before(scope: _Scope, values: Sequence[str]) -> Condition:
@@ -130,13 +132,8 @@ def few_arrivals(connection: sa.Connection, recipe: str, query: Query, *, is_slo
 
     `is_slow`: no index gives the items in a certain state in the order that is wanted.
     """
-    conditions = []
     if query.values("reviewer"):
-        conditions.append(schema.verdicts.c.reviewer.in_(query.values("reviewer")))
-    if query.values("reason"):
-        conditions.append(_reason(connection.dialect.name == "sqlite", query.values("reason")))
-    for condition in conditions:
-        found = _arrivals_said(connection, recipe, condition, most)
+        found = _arrivals_said(connection, recipe, schema.verdicts.c.reviewer.in_(query.values("reviewer")), most)
         if found is not None:
             return found
     return _arrivals_in_state(connection, recipe, query, most) if is_slow else None

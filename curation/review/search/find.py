@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from curation.review import schema
 from curation.review.items import GOLD_PREFIX
-from curation.review.search.conditions import arrival_range, few_arrivals, residual
+from curation.review.search.conditions import VOTED, arrival_range, few_arrivals, residual
 from curation.review.search.index import ARRIVALS, first_id, hits_among, select_ids
 from curation.review.search.query import STATES, Query, Term
 from curation.review.search.words import split_words
@@ -215,6 +215,7 @@ class _Search:
         table = schema.items.c
         decisions = ["" if value == "none" else value for value in self.query.values("decision")]
         states = [value for value in self.query.values("state") if value != "withdrawn"]
+        states = states or [*(VOTED if self.query.values("reason") else ())]
         has_withdrawn = "withdrawn" in self.query.values("state")
         listed = table.is_listed == sa.true()
         if self.sort == "priority":

@@ -88,6 +88,13 @@ def parse_query(text: str) -> Query:
     return Query(text=text[:MAX_CHARS], terms=tuple(terms), filters=tuple(filters), problems=tuple(problems))
 
 
+def set_filter(text: str, field: str, value: str) -> str:
+    """Return a search in which a field has to be one value and nothing else; an empty value takes the field out."""
+    kept = [part[0] for part in _PART.finditer(text[:MAX_CHARS]) if (part["field"] or "").lower() != field]
+    shown = f'"{value}"' if " " in value else value
+    return " ".join([*kept, *([f"{field}:{shown}"] if value else [])])
+
+
 def _read_term(part: re.Match[str], terms: list[Term]) -> None:
     word = part["word"] or ""
     words = tuple(split_words(part["phrase"] or word))

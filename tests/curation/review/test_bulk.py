@@ -51,13 +51,13 @@ def test_what_was_previewed_is_done_once_and_undone(both: ReviewQueue, fill: Cal
     assert both.counts().num_open == 7
     assert bulk.list_done() == []
 
-    action = bulk.run(preview.id, preview.token)
+    action = bulk.run(preview.id, preview.token, "Lea")
     assert (action.num_done, action.first_sequence, action.last_sequence) == (7, 1, 7)
     assert action.done_at
     assert both.counts().decisions == {"reject": 7}
     verdict = both.history(items[0].key)[0]
     assert (verdict.reviewer, verdict.decision, verdict.reason, verdict.role) == ("Lea", "reject", "format: no JSON", "review")
-    assert bulk.run(preview.id, preview.token) == action
+    assert bulk.run(preview.id, preview.token, "Lea") == action
     assert len(both.verdicts_after(0)) == 7
 
     undone = bulk.undo(preview.id, "Max")
@@ -67,7 +67,7 @@ def test_what_was_previewed_is_done_once_and_undone(both: ReviewQueue, fill: Cal
     assert len(both.verdicts_after(0)) == 14
     assert [action.id for action in bulk.list_done()] == [preview.id]
     with pytest.raises(BulkRefusedError, match="was undone"):
-        bulk.run(preview.id, preview.token)
+        bulk.run(preview.id, preview.token, "Lea")
     both.verify_chain()
 
 
@@ -87,7 +87,7 @@ def test_items_that_this_person_cannot_decide_are_left_out(
     preview = Bulk(both).preview([*one, pair, gone], REJECT)
     assert preview.left_out == {"decided": 1, "yours": 1, "leased": 1, "kind": 1, "withdrawn": 1}
     assert Bulk(both).sample(preview.id) == sorted([one[3], one[4]])
-    assert Bulk(both).run(preview.id, preview.token).num_done == 2
+    assert Bulk(both).run(preview.id, preview.token, "Lea").num_done == 2
 
 
 def test_items_that_changed_after_the_preview_are_left_alone(both: ReviewQueue, fill: Callable[..., list[ReviewItem]]) -> None:
@@ -96,7 +96,7 @@ def test_items_that_changed_after_the_preview_are_left_alone(both: ReviewQueue, 
     both.submit(items[0].key, "approve", "Ada")
     assert both.claim("Ada", item_key=items[1].key)
     both.sync_items(items[:3], ReviewConfig())
-    action = Bulk(both).run(preview.id, preview.token)
+    action = Bulk(both).run(preview.id, preview.token, "Lea")
     assert (action.num_done, action.left_out) == (1, {"changed": 3})
     assert both.get_item(items[0].key).verdict.decision == "approve"
 
@@ -104,7 +104,7 @@ def test_items_that_changed_after_the_preview_are_left_alone(both: ReviewQueue, 
 def test_undo_skips_what_changed_since(both: ReviewQueue, fill: Callable[..., list[ReviewItem]]) -> None:
     items = fill(both, 3)
     preview = Bulk(both).preview(keys_of(items), REJECT)
-    Bulk(both).run(preview.id, preview.token)
+    Bulk(both).run(preview.id, preview.token, "Lea")
     both.submit(items[0].key, "approve", "Lea")
     both.undo(both.history(items[1].key)[0], "Lea")
     undone = Bulk(both).undo(preview.id, "Lea")
@@ -117,7 +117,7 @@ def test_a_bulk_vote_takes_one_slot_of_an_overlap(both: ReviewQueue, fill: Calla
     items = fill(both, 3, ReviewConfig(overlap=2))
     both.submit(items[0].key, "approve", "Ada")
     preview = Bulk(both).preview(keys_of(items), REJECT)
-    Bulk(both).run(preview.id, preview.token)
+    Bulk(both).run(preview.id, preview.token, "Lea")
     assert [both.get_item(item.key).state for item in items] == ["disputed", "partial", "partial"]
     with pytest.raises(BulkRefusedError, match="3 you have voted"):
         Bulk(both).preview(keys_of(items), REJECT)
@@ -140,10 +140,10 @@ def test_a_crash_in_the_middle_is_made_good_by_pressing_again(
 
     monkeypatch.setattr(bulk_module, "append_votes", crash)
     with pytest.raises(OSError, match="power cut"):
-        bulk.run(preview.id, preview.token)
+        bulk.run(preview.id, preview.token, "Lea")
     broken = bulk.get(preview.id)
     assert (broken.num_done, broken.done_at) == (4, "")
-    action = bulk.run(preview.id, preview.token)
+    action = bulk.run(preview.id, preview.token, "Lea")
     assert (action.num_done, action.first_sequence, action.last_sequence) == (7, 1, 7)
     assert len(both.verdicts_after(0)) == 7
 
@@ -159,9 +159,11 @@ def test_what_is_refused(queue: ReviewQueue, fill: Callable[..., list[ReviewItem
     bulk = Bulk(queue)
     preview = bulk.preview(keys_of(items), REJECT)
     with pytest.raises(BulkRefusedError, match="not what was previewed"):
-        bulk.run(preview.id, "0" * 32)
+        bulk.run(preview.id, "0" * 32, "Lea")
     with pytest.raises(UnknownIdError):
-        bulk.run("0" * 32, preview.token)
+        bulk.run("0" * 32, preview.token, "Lea")
+    with pytest.raises(BulkRefusedError, match="Lea has previewed this"):
+        bulk.run(preview.id, preview.token, "Max")
     with pytest.raises(BulkRefusedError, match="say why"):
         bulk.preview(keys_of(items), Plan(person="Lea", decision="reject"))
     with pytest.raises(BulkRefusedError, match="cannot be given"):
@@ -180,7 +182,7 @@ def test_a_list_that_was_tampered_with_is_refused(queue: ReviewQueue, fill: Call
     extra = {"recipe": "demo", "bulk_id": preview.id, "item_key": items[2].key}
     queue.database.write(lambda connection: connection.execute(bulk_module.bulk_items.insert(), extra))
     with pytest.raises(BulkRefusedError, match="not what was previewed"):
-        Bulk(queue).run(preview.id, preview.token)
+        Bulk(queue).run(preview.id, preview.token, "Lea")
 
 
 def test_previews_that_nobody_confirmed_go_after_a_day(queue: ReviewQueue, fill: Callable[..., list[ReviewItem]]) -> None:
@@ -198,5 +200,5 @@ def test_a_thousand_items_cost_at_most_two_seconds_of_work(both: ReviewQueue, fi
     items = fill(both, 1_000)
     started = time.process_time()
     preview = Bulk(both).preview(keys_of(items), REJECT)
-    assert Bulk(both).run(preview.id, preview.token).num_done == 1_000
+    assert Bulk(both).run(preview.id, preview.token, "Lea").num_done == 1_000
     assert time.process_time() - started < 2

@@ -85,7 +85,7 @@ def test_filters_follow_what_was_decided(both: ReviewQueue, fill: Fill) -> None:
     items = fill(both, ANSWERS)
     both.submit(items[0].key, "approve", "Ada")
     both.submit(items[1].key, "reject", "Bob", reason="wrong: no")
-    both.submit(items[2].key, "reject", "Bob", reason="wrongly")
+    both.submit(items[2].key, "reject", "Bob", reason="unclear,private: wrong, all of it")
     both.submit(items[5].key, "reject", "Ada Byron", reason="format")
     for text, expected in (
         ("state:open", [4, 3]),
@@ -100,6 +100,10 @@ def test_filters_follow_what_was_decided(both: ReviewQueue, fill: Fill) -> None:
         ("-reviewer:Bob state:decided", [5, 0]),
         ('reviewer:"Ada Byron"', [5]),
         ("reason:wrong", [1]),
+        ("reason:private", [2]),
+        ("reason:unclear", [2]),
+        ("reason:all", []),
+        ("reason:wrong state:open", []),
         ("reason:wrong reason:format", [5, 1]),
         ("-reason:wrong decision:reject", [5, 2]),
     ):
@@ -187,3 +191,12 @@ def one_item(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewQueue]:
     database = Database.open(tmp_path_factory.mktemp("one") / "review.db", concern="review", migrations=schema.MIGRATIONS)
     yield ReviewQueue(database, "demo")
     database.close()
+
+
+def test_reasons_are_found_once_all_have_voted(both: ReviewQueue, fill: Fill) -> None:
+    items = fill(both, ["one word"])
+    both.sync_items(items, ReviewConfig(overlap=2))
+    both.submit(items[0].key, "reject", "Ada", reason="wrong")
+    assert numbers(both, "reason:wrong", items) == []
+    both.submit(items[0].key, "reject", "Bob", reason="format")
+    assert numbers(both, "reason:wrong", items) == [0]

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.review.search.index import fts5_query, tsquery
-from curation.review.search.query import Filter, Query, Term, parse_query
+from curation.review.search.query import Filter, Query, Term, parse_query, set_filter
 
 
 def test_words_phrases_and_minus() -> None:
@@ -77,3 +77,11 @@ def test_no_input_raises_and_words_hold_letters_and_digits_only(text: str) -> No
         assert all(word.isalnum() for word in term.words)
     fts5_query(query.terms)
     tsquery(query.terms)
+
+
+def test_a_filter_is_set_changed_and_taken_out() -> None:
+    text = set_filter('trim "a b"', "state", "open")
+    assert text == 'trim "a b" state:open'
+    assert set_filter("State:partial " + text, "state", "decided") == 'trim "a b" state:decided'
+    assert set_filter(text, "state", "") == 'trim "a b"'
+    assert set_filter("", "reviewer", "Ada Byron") == 'reviewer:"Ada Byron"'
