@@ -18,6 +18,9 @@ from rich.console import Console
 
 from curation.errors import TunewrightError
 from curation.home import Home
+from curation.review.accounts.accounts import Accounts
+from curation.review.accounts.tables import MIGRATIONS
+from curation.review.web.serving import first_link, public_url
 from pipelines.instance import prepare_dagster_home
 
 STOP_SECONDS = 20
@@ -57,6 +60,7 @@ def serve_all(home: Home, port: int, console: Console) -> int:
             running.append((service, _start(service, logs, home, port)))
             _wait_ready(service, running)
         _print_addresses(console, home, port, logs)
+        _print_first_link(console, home, port + 1)
         while True:
             dead = next((service.name for service, process in running if process.poll() is not None), None)
             if dead:
@@ -129,6 +133,15 @@ def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _print_first_link(console: Console, home: Home, port: int) -> None:
+    """Print how the first lead joins; this link replaces the one that the review app wrote into its log."""
+    with contextlib.closing(home.database("accounts", MIGRATIONS)) as database:
+        link = first_link(Accounts(database), public_url(home, "127.0.0.1", port, tls=None))
+    if link:
+        console.print("Nobody can log in at the review app yet. The first lead joins here, once:")
+        console.print(f"             {link}", markup=False, soft_wrap=True)
 
 
 def _print_addresses(console: Console, home: Home, port: int, logs: Path) -> None:

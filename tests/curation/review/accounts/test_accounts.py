@@ -172,12 +172,12 @@ def test_every_refusal_hashes_once(accounts: Accounts, join: Join, name: str, mo
 
 def test_ten_tries_a_minute_for_a_name_whoever_tries(accounts: Accounts, ada: str, clock: Clock) -> None:
     outcomes = []
-    for number in range(200):
+    for number in range(40):
         try:
             accounts.log_in("ada", f"guess number {number}", address=f"198.51.100.{number}")
         except (LoginRefusedError, TooManyTriesError) as error:
             outcomes.append(type(error))
-        clock.now += 0.1
+        clock.now += 0.5
     assert outcomes.count(LoginRefusedError) == 10
     with pytest.raises(TooManyTriesError, match="Wait 4[01] seconds"):
         accounts.log_in("Ada", PASSWORD, address=HERE)
@@ -203,7 +203,7 @@ def test_tries_at_the_same_moment_do_not_slip_through(accounts: Accounts, ada: s
         raise AssertionError
 
     with ThreadPoolExecutor(16) as pool:
-        assert list(pool.map(attempt, range(60))).count(LoginRefusedError) == 10
+        assert list(pool.map(attempt, range(32))).count(LoginRefusedError) == 10
 
 
 @pytest.mark.slow

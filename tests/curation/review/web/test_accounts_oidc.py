@@ -17,7 +17,7 @@ from curation.review.web import accounts_routes
 from curation.review.web.guard import Guard
 from curation.review.web.site import Site
 from tests.curation.review.accounts.test_oidc import CONFIG, ISSUER, FakeProvider
-from tests.curation.review.web.test_accounts_routes import accounts, clock, with_ada  # noqa: F401 (fixtures)
+from tests.curation.review.web.test_accounts_routes import accounts, shared  # noqa: F401 (fixtures)
 
 ORIGIN = "http://127.0.0.1:3001"
 CROSS = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}

@@ -3,11 +3,11 @@
 import html
 import logging
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse
 from starlette.testclient import TestClient
@@ -18,7 +18,7 @@ from curation.review.accounts.accounts import Accounts
 from curation.review.accounts.identity import AccountsIdentity, check_scope
 from curation.review.accounts.proxies import TrustedProxies
 from curation.review.accounts.sessions import IDLE_SECONDS
-from curation.review.accounts.tables import MIGRATIONS
+from curation.review.accounts.tables import METADATA, MIGRATIONS
 from curation.review.web import accounts_routes
 from curation.review.web.accounts_login import MAX_CARRIED_BYTES
 from curation.review.web.guard import Guard
@@ -31,28 +31,40 @@ SAME = {"sec-fetch-site": "same-origin"}
 TYPED = 'Line one\r\nline "two" & <b>three</b> \u00eb+%20 \U0001f600'
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+class Shared(NamedTuple):
+    """One app for all tests, which costs more to build than to empty."""
+
+    accounts: Accounts
+    clock: Clock
+    app: FastAPI
 
 
 @pytest.fixture(scope="session")
-def with_ada(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with one lead, to copy."""
-    path = tmp_path_factory.mktemp("accounts") / "accounts.db"
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    path, clock = tmp_path_factory.mktemp("accounts") / "accounts.db", Clock()
     database = Database.open(path, concern="accounts", migrations=MIGRATIONS)
-    accounts = Accounts(database, hasher=FAST)
-    accounts.accept(accounts.first_link() or "", "Ada", PASSWORD)
+    accounts = Accounts(database, now=clock, hasher=FAST)
+    yield Shared(accounts, clock, build_app(accounts))
     database.close()
-    return path
 
 
 @pytest.fixture
-def accounts(tmp_path: Path, with_ada: Path, clock: Clock) -> Iterator[Accounts]:
-    shutil.copy(with_ada, tmp_path / "accounts.db")
-    database = Database.open(tmp_path / "accounts.db", concern="accounts", migrations=MIGRATIONS)
-    yield Accounts(database, now=clock, hasher=FAST)
-    database.close()
+def accounts(shared: Shared) -> Accounts:
+    """Accounts with one lead and nothing else."""
+
+    def empty(connection: sa.Connection) -> None:
+        for table in reversed(METADATA.tables.values()):
+            connection.execute(sa.delete(table))
+
+    shared.clock.now = Clock.now
+    shared.accounts.database.write(empty)
+    shared.accounts.accept(shared.accounts.first_link() or "", "Ada", PASSWORD)
+    return shared.accounts
+
+
+@pytest.fixture
+def clock(shared: Shared, accounts: Accounts) -> Clock:
+    return shared.clock
 
 
 def build_app(accounts: Accounts, proxies: TrustedProxies | None = None) -> FastAPI:
@@ -90,8 +102,8 @@ def build_app(accounts: Accounts, proxies: TrustedProxies | None = None) -> Fast
 
 
 @pytest.fixture
-def app(accounts: Accounts) -> FastAPI:
-    return build_app(accounts)
+def app(shared: Shared, accounts: Accounts) -> FastAPI:
+    return shared.app
 
 
 @pytest.fixture
@@ -422,7 +434,9 @@ def test_every_route_is_open_to_whom_it_should_be(app: FastAPI, accounts: Accoun
     assert check_access(app, callers, RULES) == []
 
 
-def test_the_table_finds_a_route_that_is_too_open(app: FastAPI) -> None:
+def test_the_table_finds_a_route_that_is_too_open(accounts: Accounts) -> None:
+    app = build_app(accounts)
+
     @app.get("/secrets")
     def secrets() -> str:
         return "all of them"

@@ -32,7 +32,7 @@ def whole_app(queue: ReviewQueue, tmp_path: Path) -> Iterator[FastAPI]:
     database.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def echo() -> Iterator[TestClient]:
     """One route of each sort behind the guard; each answers with the method."""
     app = FastAPI()

@@ -3,20 +3,23 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
 
 from curation.database import Database
-from curation.errors import RemoteBindError
+from curation.errors import RemoteBindError, ServedTwiceError
 from curation.home import Home
 from curation.review.config import ReviewConfig
 from curation.review.queue import ReviewQueue, open_queue
 from curation.review.web.serve import DatabaseQueues, serve
+from tests.curation.review.web.test_serving import write_certificate
 
 
 @pytest.fixture
@@ -26,8 +29,10 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "review.example.org", ""])
 def test_anything_but_loopback_is_refused_unless_asked_for(home: Home, host: str) -> None:
-    with pytest.raises(RemoteBindError, match="no login"):
+    with pytest.raises(RemoteBindError, match="without TLS"):
         serve(home, host=host)
+    with pytest.raises(RemoteBindError, match="without TLS"):
+        serve(home, host=host, login=False, allow_remote=True)
     assert not (home.path / "review.db").exists()
 
 
@@ -51,28 +56,66 @@ def test_a_queue_is_opened_in_the_home_and_closed_again(home: Home) -> None:
 
 
 def test_the_server_answers_on_loopback_and_stops_when_told(home: Home) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = _free_port()
     code = (
         "from curation.review.web.serve import serve\nfrom curation.home import Home\n"
         f"serve(Home.from_environment(), port={port})"
     )
     environment = os.environ | {"TUNEWRIGHT_HOME": str(home.path)}
-    server = subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    server = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=pipe, stderr=pipe, text=True)
     try:
         assert _wait_for(f"http://127.0.0.1:{port}/health") == b'{"status":"ok","recipes":0}'
+        with pytest.raises(ServedTwiceError, match=f"process {server.pid}"):
+            serve(home, port=port + 1)
     finally:
         server.send_signal(signal.SIGTERM)
-        _, errors = server.communicate(timeout=10)
+        said, errors = server.communicate(timeout=10)
     assert server.returncode in (0, -signal.SIGTERM)
     assert errors == ""
+    assert f"  http://127.0.0.1:{port}/welcome/" in said
 
 
-def _wait_for(url: str) -> bytes:
+@pytest.mark.slow
+def test_under_tls_the_first_lead_joins_and_the_session_is_for_this_host_alone(home: Home, tmp_path: Path) -> None:
+    port = _free_port()
+    certificate, key = write_certificate(tmp_path)
+    code = (
+        "from curation.review.web.serve import serve\nfrom curation.review.web.serving import Tls\n"
+        "from curation.home import Home\nfrom pathlib import Path\n"
+        f"serve(Home.from_environment(), '0.0.0.0', {port}, tls=Tls(Path({str(certificate)!r}), Path({str(key)!r})))"
+    )
+    environment = os.environ | {"TUNEWRIGHT_HOME": str(home.path)}
+    server = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout
+        server.stdout.readline()
+        link = server.stdout.readline().strip().replace("0.0.0.0", "localhost")
+        with httpx.Client(
+            verify=ssl.create_default_context(cafile=certificate), headers={"sec-fetch-site": "same-origin"}, timeout=30
+        ) as client:
+            _wait_for(f"https://localhost:{port}/health", str(certificate))
+            joined = client.post(link, data={"name": "Ada", "password": "correct horse battery"})
+            assert joined.headers["set-cookie"].startswith("__Host-tunewright_session=")
+            assert "Secure" in joined.headers["set-cookie"]
+            assert client.get(f"https://localhost:{port}/api/me").json()["role"] == "lead"
+            assert client.post(link, data={"name": "Eve", "password": "correct horse battery"}).status_code == 404
+    finally:
+        server.terminate()
+        server.communicate(timeout=10)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _wait_for(url: str, certificate: str = "") -> bytes:
+    trust = ssl.create_default_context(cafile=certificate) if certificate else None
     for _ in range(300):
         try:
-            with urllib.request.urlopen(url, timeout=5) as response:
+            with urllib.request.urlopen(url, timeout=5, context=trust) as response:
                 return bytes(response.read())
         except OSError:
             time.sleep(0.05)
