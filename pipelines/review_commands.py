@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import datetime
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +26,8 @@ from curation.database import Database
 from curation.home import Home
 from pipelines.recipe import list_recipe_files
 from pipelines.review_people import user_app
+from pipelines.review_serve import Port, serve_command
+from pipelines.review_serve import start as start_app
 from pipelines.review_webhooks import webhooks_app
 
 review_app = typer.Typer(
@@ -37,7 +38,6 @@ review_app = typer.Typer(
 review_app.add_typer(user_app, name="user")
 review_app.add_typer(webhooks_app, name="webhooks")
 
-Port = Annotated[int, typer.Option(help="Port to listen on (loopback only).")]
 OneQueue = Annotated[str, typer.Option("--queue", "-q", help="Name of the queue; a recipe's queue has the recipe's name.")]
 QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -46,15 +46,10 @@ QUEUE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 def start(context: typer.Context, port: Port = 3001) -> None:
     """Start the app if no command follows."""
     if context.invoked_subcommand is None:
-        serve_app(port=port)
+        start_app(port)
 
 
-@review_app.command("serve")
-def serve_app(port: Port = 3001) -> None:
-    """Start the review app; Ctrl-C stops it. What was acknowledged is on disk."""
-    from curation.review.web.serve import serve
-
-    serve(Home.from_environment(), port=port, dagster_url=os.environ.get("TUNEWRIGHT_DAGSTER_URL", "http://127.0.0.1:3000"))
+review_app.command("serve")(serve_command)
 
 
 @review_app.command("import")

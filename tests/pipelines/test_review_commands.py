@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,3 +129,20 @@ def test_alone_it_starts_the_app(
     assert call(capsys, *arguments)[0] == 0
     assert started == [4000]
     assert review_commands.QUEUE_NAME.fullmatch("my_queue-1.2")
+
+
+def test_how_people_reach_the_app_is_passed_on(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[dict[str, Any]] = []
+    monkeypatch.setattr("curation.review.web.serve.serve", lambda home, **given: started.append(given))
+    monkeypatch.setenv("TUNEWRIGHT_OIDC_SECRET", "s3cret")
+    options = ("--no-login", "--recipe", "a", "--proxy", "10.0.0.0/8", "--user-header", "X-User", "--new-people", "reviewer")
+    provider = ("--oidc-issuer", "https://login.example.org", "--oidc-client", "us")
+    assert call(capsys, "serve", *options, *provider)[0] == 0
+    assert (started[0]["login"], started[0]["recipes"], started[0]["new_people"]) == (False, ["a"], "reviewer")
+    assert (started[0]["proxies"].user_header, started[0]["oidc"].client_secret) == ("X-User", "s3cret")
+    mistakes = (("--user-header", "X"), ("--proxy", "there"), ("--new-people", "king"), ("--oidc-issuer", "http://a.example"))
+    assert [call(capsys, "serve", *mistake)[0] for mistake in mistakes] == [2, 2, 2, 2]
+    assert call(capsys, "serve", "--tls-cert", "nowhere.pem")[0] == 1
+    assert len(started) == 1

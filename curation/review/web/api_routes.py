@@ -138,7 +138,7 @@ def _record(
     queue: ReviewQueue,
     person: Person,
     said: models.VerdictIn,
-    held: dict[tuple[str, str], Lease],
+    held: dict[tuple[str, models.WorkRole], Lease],
 ) -> dict[str, Any]:
     lease = held.get((said.item_key, said.role))
     details = VoteDetails(

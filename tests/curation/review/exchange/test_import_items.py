@@ -75,7 +75,10 @@ values = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
     max_leaves=6,
 )
-names = ["prompt", "answer", "alternative", "messages", "votes", "provenance", "evidence", "kind", "item", "fields", "data", "responses", "annotations", "metadata", "verdicts", "priority", "record_key", "task", "rubric_version", "record_hash", "suggestions"]
+names = [
+    *("prompt", "answer", "alternative", "messages", "votes", "provenance", "evidence", "kind", "item", "fields", "data"),
+    *("responses", "annotations", "metadata", "verdicts", "priority", "record_key", "task", "rubric_version", "record_hash"),
+]
 
 
 @settings(max_examples=30, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
