@@ -115,10 +115,12 @@ def test_guard_refuses_a_forged_event(address: str) -> None:
     refused.value.close()
 
 
-def test_review_app_answers_beside_it(address: str) -> None:
+def test_review_app_answers_beside_it_and_asks_who_is_there(address: str) -> None:
     port = int(address.rpartition(":")[2]) + 1
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as response:
-        assert "tiny" in response.read().decode()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health") as response:
+        assert response.read() == b'{"status":"ok","recipes":1}'
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/recipes/tiny") as response:
+        assert response.url == f"http://127.0.0.1:{port}/login?back=%2Frecipes%2Ftiny"
 
 
 def _num_materializations(project: Project) -> int:
