@@ -149,6 +149,9 @@ class Watched:
         page.on("dialog", self._dismiss)
         page.on("popup", lambda popup: self.problems.append(f"popup {popup.url}"))
         page.on("console", self._note)
+        page.on(
+            "response", lambda answer: self.problems.append(f"{answer.status} {answer.url}") if answer.status > 499 else None
+        )
         page.on("request", lambda request: self.problems.append(request.url) if not request.url.startswith(address) else None)
 
     def _dismiss(self, dialog: Any) -> None:

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from curation.records import Example, ReviewItem
 from curation.review.config import ReviewConfig
 from curation.review.items import build_items
+from curation.review.queue import ReviewQueue
 from curation.review.web.raw_routes import add_routes, raw_path, raw_response, raw_text
 from tests.curation.review.payloads import PAYLOADS
 
@@ -89,6 +90,12 @@ def test_no_name_breaks_the_header(name: str) -> None:
     assert header.count('"') == 2
     assert header.isascii()
     assert header.isprintable()
+
+
+def test_odd_characters_come_back_from_the_queue(queue: ReviewQueue, item: ReviewItem) -> None:
+    odd = replace(item, answer="a\0b\r\n\ud83d\u202e\ue000\U000e0041", evidence=("\udc00\0", ""))
+    queue.sync_items([odd], ReviewConfig(policy="all"))
+    assert queue.get_item(odd.key).item == odd
 
 
 def test_paths_are_quoted() -> None:
