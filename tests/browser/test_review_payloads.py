@@ -163,6 +163,10 @@ class Watched:
         if message.type in ("error", "warning") and "status of 4" not in message.text:
             self.problems.append(f"console {message.text}")
 
+    def _note_answer(self, answer: Any) -> None:
+        if answer.status >= 500:
+            self.problems.append(f"{answer.status} {answer.url}")
+
     def open(self, path: str) -> int:
         """Open a page, look for leaks, and return its status."""
         answer = self.page.goto(path)
