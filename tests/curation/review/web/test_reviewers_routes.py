@@ -1,21 +1,25 @@
 """Pages about reviewers: who sees what, what is recorded, what is refused without losing what was typed."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
-from curation.records import Example, ReviewItem
+from curation.judging.people import Ruling
+from curation.records import Example, JudgeVote, ReviewItem
 from curation.review.accounts.person import Person
 from curation.review.config import ReviewConfig
 from curation.review.items import build_items
 from curation.review.queue import ReviewQueue
 from curation.review.queue.vote import VoteDetails
+from curation.review.reviewers.advice import advice_for
 from curation.review.reviewers.gold import list_gold
 from curation.review.reviewers.guidelines import add_version, list_cases, list_versions
 from curation.review.reviewers.planting import plant_errors
+from curation.review.reviewers.settings import ReviewerSettings
 from curation.review.web import gold_routes, reviewers_routes
 from curation.review.web.app import create_app
 
@@ -204,3 +208,25 @@ def test_cases(queue: ReviewQueue, items: list[ReviewItem], client: Client) -> N
     assert "Keep me." in missing.text
     assert [(case.author, case.note) for case in list_cases(queue)] == [("Max", "No unit.")]
     assert f"/items/{items[0].key}" in client("Ada").get("/recipes/demo/guidelines").text
+
+
+def test_advice_is_shown_as_text(queue: ReviewQueue, make_example: Callable[..., Example]) -> None:
+    example = make_example(0)
+    votes = (JudgeVote(judge=HOSTILE, score=2.0, reason=HOSTILE),)
+    voted = replace(example, provenance=replace(example.provenance, votes=votes))
+    (item,) = build_items([voted], [], lambda _: "", TWO)
+    queue.sync_items([item], TWO)
+    own = queue.submit(item.key, "approve", "Ada")
+    rule = queue.submit(item.key, "approve", "automatic:length v1", "automatic")
+    believed = Ruling(allowed=True, reason=HOSTILE)
+    site = build_app(queue).state.site
+    texts = []
+    for said in (None, own):
+        found = advice_for(item, own=said, ruling=believed, settings=ReviewerSettings(has_judge=True), automatic=rule)
+        page = '{% from "reviewers_advice.html" import advice with context %}{{ advice(found) }}'
+        texts.append(site._environment.from_string(page).render(found=found))
+    assert texts[0].strip() == ""
+    assert "The judge sees it differently" in texts[1]
+    assert "with a score of 2." in texts[1]
+    assert "That is what you said." in texts[1]
+    check(texts[1])
