@@ -13,6 +13,7 @@ wrong way), `tie` (it points nowhere) and `both_bad`. Items that a quality suite
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from curation.ids import stable_fraction
 from curation.records import ReviewItem, Verdict, source_of
@@ -27,6 +28,14 @@ Row = items.Row | ReviewItem
 GOOD = frozenset({"approve", "prefer_a"})
 _FITTING = {True: frozenset({"prefer_a", "prefer_b", "tie", "both_bad"}), False: frozenset({"approve", "edit", "reject"})}
 _MAX_HALVINGS = 50
+
+
+class _Ranked(NamedTuple):
+    """An item, its rank in the order in which a lot is inspected, and its place among the parts of a lot that is too large."""
+
+    rank: float
+    key: str
+    place: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,17 +126,21 @@ def lot_of(row: Row, config: LotConfig) -> str:
             return kind
 
 
-def lot_members(rows: Iterable[Row], config: ReviewConfig, required: Collection[str] = ()) -> dict[str, str]:
+def lot_members(
+    rows: Iterable[Row], config: ReviewConfig, required: Collection[str] = (), keys: Iterable[str] | None = None
+) -> dict[str, str]:
     """Return item key -> lot of all rows; of rows that show the same text, the one that stands for the item says which.
 
-    Items with a row in `required` (record keys) belong to no lot, since they need a verdict in any case.
+    Items with a row in `required` (record keys) belong to no lot, since they need a verdict in any case. `keys` are the item
+    keys of the rows, where the caller has them.
     """
     if config.lots is None:
         return {}
     found: dict[str, tuple[str, str]] = {}
     chosen: set[str] = set()
-    for row in rows:
-        key = row.key if isinstance(row, ReviewItem) else item_key(row, config)
+    given = list(rows)
+    known = keys or (row.key if isinstance(row, ReviewItem) else item_key(row, config) for row in given)
+    for row, key in zip(given, known, strict=True):
         record_key = _record_key(row)
         if record_key in required:
             chosen.add(key)
@@ -142,20 +155,25 @@ def _record_key(row: Row) -> str:
 
 def inspect(members: Mapping[str, str], verdicts: Mapping[str, Verdict], config: LotConfig) -> list[LotReport]:
     """Return the report of every lot, sorted by name: `members` is item key -> lot, `verdicts` item key -> what counts."""
-    families: dict[str, list[tuple[float, str]]] = {}
+    families: dict[str, list[_Ranked]] = {}
     for key, lot in members.items():
-        families.setdefault(lot, []).append((stable_fraction(key, "lot"), key))
+        place = stable_fraction(key, "lot part") if config.max_lot_size is not None else 0.0
+        families.setdefault(lot, []).append(_Ranked(stable_fraction(key, "lot"), key, place))
     parts = [part for name, ranked in families.items() for part in _halve(name, sorted(ranked), config.max_lot_size)]
-    return [_report(name, tuple(key for _, key in ranked), verdicts, config) for name, ranked in sorted(parts)]
+    return [_report(name, tuple(entry.key for entry in ranked), verdicts, config) for name, ranked in sorted(parts)]
 
 
 def inspect_rows(
-    rows: Iterable[Row], verdicts: Mapping[str, Verdict], config: ReviewConfig, required: Collection[str] = ()
+    rows: Iterable[Row],
+    verdicts: Mapping[str, Verdict],
+    config: ReviewConfig,
+    required: Collection[str] = (),
+    keys: Iterable[str] | None = None,
 ) -> Lots:
-    """Return the lots that rows form under a recipe's review section; none if it has no lots."""
+    """Return the lots that rows form under a recipe's review section; none if it has no lots. See `lot_members`."""
     if config.lots is None:
         return Lots(())
-    return Lots(tuple(inspect(lot_members(rows, config, required), verdicts, config.lots)))
+    return Lots(tuple(inspect(lot_members(rows, config, required, keys), verdicts, config.lots)))
 
 
 def needed_items(reports: Iterable[LotReport]) -> set[str]:
@@ -163,15 +181,13 @@ def needed_items(reports: Iterable[LotReport]) -> set[str]:
     return {key for report in reports for key in report.needed}
 
 
-def _halve(
-    name: str, ranked: list[tuple[float, str]], max_size: int | None, depth: int = 0
-) -> Iterator[tuple[str, list[tuple[float, str]]]]:
+def _halve(name: str, ranked: list[_Ranked], max_size: int | None, depth: int = 0) -> Iterator[tuple[str, list[_Ranked]]]:
     """Yield the parts of a lot: halves by one more bit of another hash each time, so that parts stay as items come and go."""
     if max_size is None or len(ranked) <= max_size or depth == _MAX_HALVINGS:
         yield name, ranked
         return
     for bit in (0, 1):
-        half = [entry for entry in ranked if int(stable_fraction(entry[1], "lot part") * 2 ** (depth + 1)) % 2 == bit]
+        half = [entry for entry in ranked if int(entry.place * 2 ** (depth + 1)) % 2 == bit]
         yield from _halve(f"{name}{'' if depth else '#'}{bit}", half, max_size, depth + 1)
 
 

@@ -1,14 +1,11 @@
 """The queue offers samples first, all of a failed lot, and nothing of an accepted one."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
 
-from curation.database import Database
 from curation.records import Decision, Example, ReviewItem
-from curation.review import schema
 from curation.review.config import ReviewConfig
 from curation.review.items import build_items
 from curation.review.lots import settlement, tables
@@ -20,12 +17,9 @@ from curation.review.queue import ReviewQueue, statements
 CONFIG = ReviewConfig(lots=LotConfig(n=4, c=1, quality_level=0.7))
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    location = request.getfixturevalue("postgres_url") if request.param == "postgres" else tmp_path / "review.db"
-    opened = Database.open(location, concern="review", migrations=schema.MIGRATIONS)
-    yield opened
-    opened.close()
+@pytest.fixture
+def queue(either_queue: ReviewQueue) -> ReviewQueue:
+    return either_queue
 
 
 @pytest.fixture
@@ -58,7 +52,7 @@ def served(queue: ReviewQueue) -> list[str]:
 
 def state(queue: ReviewQueue) -> tuple[str, int, int]:
     with queue.database.read() as connection:
-        row = connection.execute(sa.select(tables.lots)).one()
+        row = connection.execute(sa.select(tables.lots).where(tables.lots.c.recipe == queue.recipe)).one()
     return row.decision, row.num_inspected, row.num_bad
 
 
@@ -120,7 +114,9 @@ def test_a_new_sync_finds_the_same_lots_and_their_verdicts(
     more = [*items, *build_items([make_example(number) for number in range(20, 24)], [], lambda _: "", CONFIG)]
     sync(queue, more)
     with queue.database.read() as connection:
-        lots = connection.execute(sa.select(tables.lots.c.size, tables.lots.c.decision)).all()
+        lot = tables.lots.c
+        query = sa.select(lot.size, lot.decision).where(lot.recipe == queue.recipe)
+        lots = connection.execute(query).all()
     verdicts = queue.current_verdicts()
     assert [tuple(lot) for lot in lots] == [(24, inspect_rows(more, verdicts, CONFIG).reports[0].figures.decision)]
 
@@ -131,7 +127,7 @@ def test_the_stored_figures_are_those_that_the_gate_works_out(queue: ReviewQueue
         vote(queue, [key], decision)
         figures = inspect_rows(items, queue.current_verdicts(), CONFIG).reports[0].figures
         with queue.database.read() as connection:
-            row = connection.execute(sa.select(tables.lots)).one()
+            row = connection.execute(sa.select(tables.lots).where(tables.lots.c.recipe == queue.recipe)).one()
         for name in ("size", "num_inspected", "num_bad", "decision", "decided_at", "decided_sequence"):
             assert getattr(row, name) == getattr(figures, name), name
 
@@ -141,7 +137,7 @@ def test_a_recipe_without_lots_offers_everything_again(queue: ReviewQueue, items
     sync(queue, items, ReviewConfig())
     assert len(served(queue)) == 17
     with queue.database.read() as connection:
-        assert connection.execute(sa.select(tables.lots)).all() == []
+        assert connection.execute(sa.select(tables.lots).where(tables.lots.c.recipe == queue.recipe)).all() == []
 
 
 def test_a_dispute_is_offered_to_an_adjudicator_whatever_becomes_of_the_lot(
@@ -188,7 +184,7 @@ def test_a_large_lot_that_has_not_failed_after_all_holds_its_items_back(queue: R
 
 
 def test_no_claim_sorts_the_whole_queue(queue: ReviewQueue, items: list[ReviewItem]) -> None:
-    values = {"recipe": "demo", "reviewer": "Ada", "role": "review", "origin": "random", "kind": "example", "after": ""}
+    values = {"recipe": queue.recipe, "reviewer": "Ada", "role": "review", "origin": "random", "kind": "example", "after": ""}
     if not queue.database.is_sqlite:
         pytest.skip("PostgreSQL's plans follow its statistics")
     for by_database in statements.CLAIM_NEXT.values():

@@ -1,14 +1,11 @@
 """Lots as the pages read them from either database."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from curation.database import Database
 from curation.errors import UnknownIdError
 from curation.records import Example, ReviewItem
-from curation.review import schema
 from curation.review.config import ReviewConfig
 from curation.review.items import build_items
 from curation.review.lots.config import LotConfig
@@ -21,12 +18,9 @@ CONFIG = ReviewConfig(lots=LotConfig(n=4, c=1, quality_level=0.7))
 LOTS = ("example/a", "example/b", "example/c")
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    location = request.getfixturevalue("postgres_url") if request.param == "postgres" else tmp_path / "review.db"
-    opened = Database.open(location, concern="review", migrations=schema.MIGRATIONS)
-    yield opened
-    opened.close()
+@pytest.fixture
+def queue(either_queue: ReviewQueue) -> ReviewQueue:
+    return either_queue
 
 
 @pytest.fixture
