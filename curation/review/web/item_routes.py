@@ -69,7 +69,7 @@ def _render(
     status_code: int = 200,
 ) -> Response:
     person = site.person(request)
-    values = item_values(queue, entry, person, lease)
+    values = item_values(queue, entry, person, lease, site.findings)
     return site.render(
         "item.html",
         request,
@@ -77,7 +77,7 @@ def _render(
         **values,
         token=secrets.token_hex(16),
         kind=kind,
-        done=find_done(queue, done, person),
+        done=find_done(queue, done, person, site.findings),
         problem=problem,
         form=form or {},
     )

@@ -3,16 +3,14 @@
 POST /look  theme=dark&return=/recipes/demo     303 to /recipes/demo, with theme=dark
 """
 
-from typing import Literal
-
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
 from curation.review.web.forms import read_form, read_return_path
+from curation.review.web.preferences import THEMES
 from curation.review.web.site import Site
 
-Theme = Literal["", "light", "dark"]
 MAX_AGE_SECONDS = 365 * 24 * 3600
 
 
@@ -23,10 +21,9 @@ def add_routes(app: FastAPI, site: Site) -> None:
     async def choose_look(request: Request) -> Response:
         form = read_form(await request.body(), request.headers.get("content-type", ""))
         response = RedirectResponse(read_return_path(form.get("return", "/")), 303)
-        is_secure = request.url.scheme == "https"
-        if form.get("theme") in ("light", "dark"):
-            cookie = {"max_age": MAX_AGE_SECONDS, "secure": is_secure}
-            response.set_cookie("theme", form["theme"], httponly=True, samesite="lax", **cookie)  # type: ignore[arg-type]
+        theme, is_secure = form.get("theme", ""), request.url.scheme == "https"
+        if theme and theme in THEMES:
+            response.set_cookie("theme", theme, max_age=MAX_AGE_SECONDS, httponly=True, samesite="lax", secure=is_secure)
         else:
             response.delete_cookie("theme")
         return response

@@ -17,6 +17,9 @@ from curation.review.queue import QueueEntry, ReviewQueue
 from curation.review.queue.claims import Lease
 from curation.review.queue.resolution import standing
 from curation.review.queue.vote import MAX_TEXT_CHARS, VoteDetails
+from curation.review.reviewers.advice import Advice, advice_for
+from curation.review.reviewers.findings import Findings
+from curation.review.reviewers.settings import read_settings
 from curation.review.web import labels, masks, show
 from curation.review.web.marks import highlight_passage
 from curation.review.web.sentences import list_pieces, mark_sentences
@@ -86,7 +89,16 @@ def list_passages(item: ReviewItem, sentences: list[Sentence]) -> list[Passage]:
     return passages
 
 
-def item_values(queue: ReviewQueue, entry: QueueEntry, person: Person, lease: Lease | None) -> dict[str, Any]:
+def find_advice(queue: ReviewQueue, item: ReviewItem, own: Verdict | None, findings: Findings) -> Advice | None:
+    """Return what judges said about an item to somebody who has voted on it, if they are believed; else None."""
+    if own is None or not item.provenance.votes:
+        return None
+    return advice_for(item, own=own, ruling=findings.ruling(queue), settings=read_settings(queue))
+
+
+def item_values(
+    queue: ReviewQueue, entry: QueueEntry, person: Person, lease: Lease | None, findings: Findings
+) -> dict[str, Any]:
     """Return what the template of the item page needs."""
     item, history = entry.item, queue.history(entry.item.key)
     seen = visible_votes(entry, history, person, lease)
@@ -101,6 +113,7 @@ def item_values(queue: ReviewQueue, entry: QueueEntry, person: Person, lease: Le
         "own": seen.own,
         "others": seen.others,
         "undone": _undone(history, person),
+        "advice": find_advice(queue, item, seen.own, findings),
         "expected": entry.last_sequence,
         "previous": previous,
         "changes": _changes(previous.item, item) if previous else [],
@@ -159,10 +172,10 @@ class Done(NamedTuple):
 
     item: ReviewItem
     verdict: Verdict
-    entry: QueueEntry
+    advice: Advice | None
 
 
-def find_done(queue: ReviewQueue, item_key: str, person: Person) -> Done | None:
+def find_done(queue: ReviewQueue, item_key: str, person: Person, findings: Findings) -> Done | None:
     """Return the item decided just now, so that the next page can say so and offer to change it."""
     if not item_key:
         return None
@@ -171,7 +184,7 @@ def find_done(queue: ReviewQueue, item_key: str, person: Person) -> Done | None:
     except UnknownIdError:
         return None
     own = next((vote for vote in reversed(standing(queue.history(item_key))) if vote.reviewer == person.name), None)
-    return Done(entry.item, own, entry) if own else None
+    return Done(entry.item, own, find_advice(queue, entry.item, own, findings)) if own else None
 
 
 def _changes(old: ReviewItem, new: ReviewItem) -> list[tuple[str, list[show.Change]]]:

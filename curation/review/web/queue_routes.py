@@ -72,7 +72,7 @@ def _add_overview(app: FastAPI, site: Site) -> None:
             status=status,
             kind=kind,
             page=page,
-            done=find_done(queue, done, person),
+            done=find_done(queue, done, person, site.findings),
             held=[(lease, queue.get_item(lease.item_key).item) for lease in held[:MAX_HELD]],
             num_held=len(held),
             is_empty=nothing == "yes",

@@ -28,6 +28,7 @@ SECTIONS = (
     Section("Agreement", "/recipes/{recipe}/agreement", "g m"),
     Section("Guidelines", "/recipes/{recipe}/guidelines", "g h"),
     Section("Reviewers", "/recipes/{recipe}/reviewers", "g r", "lead"),
+    Section("Known items", "/recipes/{recipe}/gold", "g k", "lead"),
     Section("Audit", "/recipes/{recipe}/audit", "g a"),
     Section("Settings", "/recipes/{recipe}/settings", "g s", "lead"),
 )

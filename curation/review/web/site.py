@@ -20,7 +20,9 @@ from curation.errors import TunewrightError
 from curation.review.accounts.person import Person, Role
 from curation.review.items import shown_record_key
 from curation.review.queue import ReviewQueue
+from curation.review.reviewers.findings import Findings
 from curation.review.web import labels, markdown, masks, show
+from curation.review.web.preferences import Preferences, read_preferences
 from curation.review.web.sections import find_links, has_route
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -59,6 +61,7 @@ class Site:
     def __init__(self, queues: Mapping[str, ReviewQueue], identity: Identity, *, dagster_url: str = "") -> None:
         self.queues = queues
         self.identity = identity
+        self.findings = Findings()
         self._environment = _environment(dagster_url)
 
     def queue(self, recipe: str) -> ReviewQueue:
@@ -107,7 +110,7 @@ class Site:
         given = {
             "person": person,
             "path": path,
-            "theme": theme if (theme := request.cookies.get("theme")) in ("light", "dark") else "",
+            "preferences": read_preferences(request),
             "sections": find_links(request.app, recipe, person, path) if recipe else [],
             "served": [name for name in ("/account", "/people") if has_route(request.app, name)],
         } | values
@@ -150,7 +153,7 @@ _WORDS: dict[str, Any] = {
     "reasons": labels.REASONS,
     "person": None,
     "path": "",
-    "theme": "",
+    "preferences": Preferences(),
     "sections": [],
     "served": [],
 }

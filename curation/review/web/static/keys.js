@@ -26,11 +26,13 @@ export function onKey(event) {
     if (!event.ctrlKey && !event.metaKey && !event.altKey && event.key.length === 1) event.preventDefault();
     return;
   }
-  if (onItemKey(event, isTyping(event.target))) {
+  const isOff = document.documentElement.dataset.shortcuts === "off" && event.key.length === 1;
+  if (!isOff && onItemKey(event, isTyping(event.target))) {
     event.preventDefault();
     return;
   }
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isTyping(event.target)) return;
+  if (document.documentElement.dataset.shortcuts === "off") return;
   if (event.key === " " && event.target.matches("[data-opens]")) {
     event.preventDefault();
     event.target.click();
