@@ -11,9 +11,10 @@ on where it stopped, and a second press changes nothing. A vote in bulk takes on
 """
 
 import datetime
+import functools
 import json
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,7 +166,7 @@ class Bulk:
         if action.done_at:
             return action
         self._stamp(bulk_id, "started_at")
-        self._in_parts(keys, lambda connection, part: self._record(connection, action, part))
+        self._in_parts(keys, functools.partial(self._record, action=action))
         self._stamp(bulk_id, "done_at")
         return self.get(bulk_id)
 
@@ -177,7 +178,7 @@ class Bulk:
         if action.undone_at:
             return action
         self._stamp(bulk_id, "undo_started_at", undone_by=person)
-        self._in_parts(self._keys(bulk_id), lambda connection, part: self._take_back(connection, action, part, person))
+        self._in_parts(self._keys(bulk_id), functools.partial(self._take_back, action=action, person=person))
         self._stamp(bulk_id, "undone_at")
         return self.get(bulk_id)
 
@@ -217,7 +218,7 @@ class Bulk:
             connection.execute(bulk_items.delete().where(bulk_items.c.recipe == self.recipe, bulk_items.c.bulk_id.in_(ids)))
             connection.execute(bulk.delete().where(bulk.c.recipe == self.recipe, bulk.c.id.in_(ids)))
 
-    def _record(self, connection: sa.Connection, action: Action, part: Sequence[str]) -> None:
+    def _record(self, connection: sa.Connection, part: Sequence[str], *, action: Action) -> None:
         self._lock(connection)
         waiting = self._waiting(connection, action.id, part, bulk_items.c.sequence)
         why = self._sort_out(connection, set(waiting), action.person, action.decision)
@@ -240,7 +241,7 @@ class Bulk:
             first = sa.case((bulk.c.first_sequence == 0, said[0].sequence), else_=bulk.c.first_sequence)
             self._update(connection, action.id, first_sequence=first, last_sequence=said[-1].sequence)
 
-    def _take_back(self, connection: sa.Connection, action: Action, part: Sequence[str], person: str) -> None:
+    def _take_back(self, connection: sa.Connection, part: Sequence[str], *, action: Action, person: str) -> None:
         self._lock(connection)
         waiting = self._waiting(connection, action.id, part, bulk_items.c.undo_sequence)
         query = sa.select(bulk_items.c.item_key, bulk_items.c.sequence).where(*self._items_of(action.id))
@@ -288,7 +289,8 @@ class Bulk:
         return why
 
     def _select_items(self, connection: sa.Connection, keys: set[str]) -> list[Any]:
-        table, ordered, found = schema.items.c, sorted(keys), []
+        table, ordered = schema.items.c, sorted(keys)
+        found: list[Any] = []
         query = sa.select(table.item_key, table.kind, table.state, table.is_listed)
         for start in range(0, len(ordered), PART):
             chosen = (table.recipe == self.recipe, table.item_key.in_(ordered[start : start + PART]))
@@ -297,17 +299,19 @@ class Bulk:
 
     # -- tables ---------------------------------------------------------------------------------------------------
 
-    def _in_parts(self, keys: Sequence[str], work: Any) -> None:
+    def _in_parts(self, keys: Sequence[str], work: Callable[..., None]) -> None:
         for start in range(0, len(keys), PART):
-            part = keys[start : start + PART]
-            for number in range(_TRIES):
-                try:
-                    self.queue.database.write(lambda connection, part=part: work(connection, part))
-                except (VerdictConflictError, LeaseLostError, ItemWithdrawnError):  # PostgreSQL: taken while we looked
-                    if number == _TRIES - 1:
-                        raise
-                else:
-                    break
+            self._try(functools.partial(work, part=keys[start : start + PART]))
+
+    def _try(self, work: Callable[[sa.Connection], None]) -> None:
+        for number in range(_TRIES):
+            try:
+                self.queue.database.write(work)
+            except (VerdictConflictError, LeaseLostError, ItemWithdrawnError):  # PostgreSQL: taken while we looked
+                if number == _TRIES - 1:
+                    raise
+            else:
+                return
 
     def _lock(self, connection: sa.Connection) -> None:
         """Verdicts wait until this part is recorded, as they do for each other."""

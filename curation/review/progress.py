@@ -2,12 +2,14 @@
 
     read_progress(queue)       Progress(days=[Day(day="2026-11-29", num=212), ...], pace=Pace(per_hour=74.0, ...), ...)
 
-Nothing here reads all items or all verdicts: days are counted in an index over the time, the pace is worked out from the
-newest `SAMPLE` verdicts, and what waits is read from `review_counts`. Verdicts by automatic reviewers do not count.
+Nothing here reads all items or all verdicts each time: days are counted in an index over the time, the pace is worked out
+from the newest `SAMPLE` verdicts, and what waits is read from `review_counts`. Verdicts by automatic reviewers do not count.
 """
 
 import datetime
 import statistics
+import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,7 +18,8 @@ import sqlalchemy as sa
 
 from curation.review import schema
 from curation.review.queue import ReviewQueue
-from curation.review.queue.slots import MAX_LEASE_SECONDS, database_now
+from curation.review.queue.slots import database_now
+from curation.review.queue.statements import MAX_LEASE_SECONDS
 
 DAYS = 30
 SAMPLE = 5_000
@@ -24,6 +27,8 @@ MAX_GAP_SECONDS = 300.0
 """A longer pause between two verdicts of a person is no work."""
 MIN_VERDICTS = 20
 """Fewer tell nothing about a pace."""
+TASKS_SECONDS, QUICK_SECONDS = 60.0, 0.05
+"""How long a count of tasks is kept, if it took longer than that."""
 _BURST = 5
 """More verdicts of a person in one second are a bulk action, not reading."""
 
@@ -94,39 +99,73 @@ class Progress:
         return self.votes_left / self.pace.per_active_day if self.pace and self.pace.per_active_day else None
 
 
+class ProgressReader:
+    """Reads how far queues are, and keeps for a while what takes long to count in a large one. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._days: dict[tuple[str, str], int] = {}
+        self._tasks: dict[str, tuple[float, list[Part]]] = {}
+        self._lock = threading.Lock()
+
+    def read(self, queue: ReviewQueue, *, today: datetime.date | None = None) -> Progress:
+        """Return how far a queue is and how fast it moves; in a large queue tasks may be a minute old. Raises DatabaseError."""
+        day = today or datetime.datetime.now(datetime.UTC).date()
+        overlap = queue.settings().overlap
+        with queue.database.read() as connection:
+            counts = connection.execute(sa.select(schema.counts).where(schema.counts.c.recipe == queue.recipe)).all()
+            days = self._count_days(connection, queue.recipe, day)
+            return Progress(
+                days=days,
+                pace=_work_out_pace(_newest(connection, queue.recipe), days),
+                votes_left=sum(row.num * _missing(row.state, overlap) for row in counts),
+                num_disputed=sum(row.num for row in counts if row.state == "disputed"),
+                num_leased=_count_leases(connection, queue.recipe),
+                kinds=_parts((row.kind, row.state, row.num) for row in counts),
+                tasks=self._count_tasks(connection, queue.recipe),
+                oldest_open=_oldest_open(connection, queue.recipe),
+            )
+
+    def _count_days(self, connection: sa.Connection, recipe: str, today: datetime.date) -> list[Day]:
+        """Count day by day; what is older than yesterday does not change any more."""
+        days = []
+        for number in range(DAYS - 1, -1, -1):
+            name = (today - datetime.timedelta(days=number)).isoformat()
+            with self._lock:
+                num = self._days.get((recipe, name))
+            if num is None:
+                num = _count_day(connection, recipe, name)
+                if number > 1:
+                    with self._lock:
+                        self._days[recipe, name] = num
+            days.append(Day(day=name, num=num))
+        return days
+
+    def _count_tasks(self, connection: sa.Connection, recipe: str) -> list[Part]:
+        with self._lock:
+            counted_at, tasks = self._tasks.get(recipe, (-TASKS_SECONDS, []))
+        now = time.monotonic()
+        if now - counted_at >= TASKS_SECONDS:
+            tasks = _count_tasks(connection, recipe)
+            is_slow = time.monotonic() - now > QUICK_SECONDS
+            with self._lock:
+                self._tasks[recipe] = (now if is_slow else -TASKS_SECONDS, tasks)
+        return tasks
+
+
 def read_progress(queue: ReviewQueue, *, today: datetime.date | None = None) -> Progress:
-    """Return how far a queue is and how fast it moves. Raises DatabaseError."""
-    day = today or datetime.datetime.now(datetime.UTC).date()
-    overlap = queue.settings().overlap
-    with queue.database.read() as connection:
-        counts = connection.execute(sa.select(schema.counts).where(schema.counts.c.recipe == queue.recipe)).all()
-        days = _count_days(connection, queue.recipe, day)
-        return Progress(
-            days=days,
-            pace=_work_out_pace(_newest(connection, queue.recipe), days),
-            votes_left=sum(row.num * _missing(row.state, overlap) for row in counts),
-            num_disputed=sum(row.num for row in counts if row.state == "disputed"),
-            num_leased=_count_leases(connection, queue.recipe),
-            kinds=_parts((row.kind, row.state, row.num) for row in counts),
-            tasks=_count_tasks(connection, queue.recipe),
-            oldest_open=_oldest_open(connection, queue.recipe),
-        )
+    """Return how far a queue is and how fast it moves, counted anew. Raises DatabaseError."""
+    return ProgressReader().read(queue, today=today)
 
 
 def _missing(state: str, overlap: int) -> int:
     return {"open": overlap, "partial": max(overlap - 1, 1), "disputed": 1}.get(state, 0)
 
 
-def _count_days(connection: sa.Connection, recipe: str, today: datetime.date) -> list[Day]:
+def _count_day(connection: sa.Connection, recipe: str, day: str) -> int:
     verdict = schema.verdicts.c
-    first = today - datetime.timedelta(days=DAYS - 1)
-    day = sa.func.substr(verdict.created_at, 1, 10)
-    chosen = (verdict.recipe == recipe, verdict.reviewer_kind == "human", verdict.created_at >= first.isoformat())
-    query = sa.select(day.label("day"), sa.func.count().label("num")).where(*chosen, verdict.decision != "undo")
-    grouped = query.group_by(sa.text("1"))
-    found = {row.day: row.num for row in connection.execute(grouped)}
-    names = [(first + datetime.timedelta(days=number)).isoformat() for number in range(DAYS)]
-    return [Day(day=name, num=found.get(name, 0)) for name in names]
+    chosen = (verdict.recipe == recipe, verdict.reviewer_kind == "human", verdict.decision != "undo")
+    within = (verdict.created_at >= day, verdict.created_at < f"{day}~")
+    return int(connection.execute(sa.select(sa.func.count()).where(*chosen, *within)).scalar_one())
 
 
 def _newest(connection: sa.Connection, recipe: str) -> Sequence[Any]:

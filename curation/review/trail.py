@@ -83,11 +83,12 @@ def read_trail(
     """Return verdicts, the newest first, with numbers below `before` (0: all). Raises DatabaseError."""
     entries: list[Entry] = []
     num_left, number = budget, schema.verdicts.c.sequence
+    order = (number + 0 if wanted.item_key else number).desc()  # of one item there are few: sort them, do not walk the rest
     with queue.database.read() as connection:
         last = _bound(connection, queue.recipe, wanted.until, before)
         while num_left:
             size = min(num_left, limit + 1 if num_left == budget else _CHUNK)
-            query = sa.select(schema.verdicts).where(*_indexed(queue.recipe, wanted, last)).order_by(number.desc()).limit(size)
+            query = sa.select(schema.verdicts).where(*_indexed(queue.recipe, wanted, last)).order_by(order).limit(size)
             rows = connection.execute(query).mappings().all()
             for row in rows:
                 if _fits(row, wanted):

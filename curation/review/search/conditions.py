@@ -28,7 +28,7 @@ def residual(connection: sa.Connection, recipe: str, query: Query) -> list[Condi
     Items are looked up by number; the conditions are put so that no database thinks of another index for them.
     """
     scope = _Scope(recipe, connection.dialect.name == "sqlite")
-    found = [] if "withdrawn" in query.values("state") else [_IS_LISTED]
+    found: list[Condition] = [] if "withdrawn" in query.values("state") else [_IS_LISTED]
     for is_negated in (False, True):
         for field in dict.fromkeys(each.field for each in query.filters if each.is_negated == is_negated):
             values = query.values(field, is_negated=is_negated)
@@ -37,7 +37,7 @@ def residual(connection: sa.Connection, recipe: str, query: Query) -> list[Condi
     return found
 
 
-_IS_LISTED = schema.items.c.is_listed.is_not(sa.false())
+_IS_LISTED: Condition = schema.items.c.is_listed.is_not(sa.false())
 
 
 def _column(name: str) -> Callable[[_Scope, Sequence[str]], Condition]:

@@ -101,8 +101,15 @@ def _add_history(app: FastAPI, site: Site) -> None:
         if _is_blind(queue, person) and entry.state in ("open", "partial") and not has_voted:
             wanted = replace(wanted, reviewer=person.name)
         page = read_trail(queue, wanted)
-        given = {"item": entry.item, "entry": entry, "page": page, "is_blind": bool(wanted.reviewer)}
-        return site.render("audit_item.html", request, recipe=recipe, **given)
+        return site.render(
+            "audit_item.html",
+            request,
+            recipe=recipe,
+            item=entry.item,
+            entry=entry,
+            page=page,
+            is_blind=bool(wanted.reviewer),
+        )
 
 
 def _is_blind(queue: ReviewQueue, person: Person) -> bool:

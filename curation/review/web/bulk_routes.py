@@ -58,8 +58,9 @@ def _add_reading(app: FastAPI, site: Site) -> None:
         queue = site.queue(recipe)
         bulk = Bulk(queue)
         sample = [entry.item for entry in queue.get_items(bulk.sample(bulk_id))]
-        given = {"action": bulk.get(bulk_id), "sample": sample, "why_left_out": WHY_LEFT_OUT}
-        return site.render("bulk.html", request, recipe=recipe, **given)
+        return site.render(
+            "bulk.html", request, recipe=recipe, action=bulk.get(bulk_id), sample=sample, why_left_out=WHY_LEFT_OUT
+        )
 
 
 def _add_acting(app: FastAPI, site: Site) -> None:

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
-from curation.review.progress import Day, Progress, read_progress
+from curation.review.progress import Day, Progress, ProgressReader
 from curation.review.web.site import Site
 
 WIDTH, HEIGHT = 720, 160
@@ -30,12 +30,13 @@ class Bar(NamedTuple):
 
 def add_routes(app: FastAPI, site: Site) -> None:
     """Add the pages of this module."""
+    reader = ProgressReader()
 
     @app.get("/recipes/{recipe}/progress", response_class=HTMLResponse)
     def show_progress(request: Request, recipe: str) -> Response:
         site.person(request)
         queue = site.queue(recipe)
-        progress = read_progress(queue)
+        progress = reader.read(queue)
         return site.render(
             "progress.html",
             request,

@@ -12,7 +12,7 @@ from curation.records import Example, ReviewItem
 from curation.review import schema
 from curation.review.config import ReviewConfig
 from curation.review.items import build_items
-from curation.review.progress import read_progress
+from curation.review.progress import ProgressReader, read_progress
 from curation.review.queue import ReviewQueue
 
 TODAY = datetime.date(2026, 11, 29)
@@ -111,3 +111,20 @@ def test_what_waits(both: ReviewQueue, fill: Callable[..., list[ReviewItem]]) ->
     assert sum(part.num_decided for part in progress.tasks) == 1
     assert progress.oldest_open is not None
     assert progress.oldest_open[0] == items[1].key
+
+
+def test_old_days_are_counted_once_and_new_ones_each_time(queue: ReviewQueue, fill: Callable[..., list[ReviewItem]]) -> None:
+    items, reader = fill(queue, 4), ProgressReader()
+    for item in items[:2]:
+        queue.submit(item.key, "approve", "Ada")
+    set_times(queue, ["2026-11-10T08:00:00+00:00", "2026-11-29T08:00:00+00:00"])
+    assert sum(day.num for day in reader.read(queue, today=TODAY).days) == 2
+    for item in items[2:]:
+        queue.submit(item.key, "approve", "Ada")
+    times = ["2026-11-10T08:00:00+00:00", "2026-11-29T08:00:00+00:00", "2026-11-29T23:59:59+00:00", "2026-11-28T00:00:00+00:00"]
+    set_times(queue, times)
+    assert {day.day: day.num for day in reader.read(queue, today=TODAY).days if day.num} == {
+        "2026-11-10": 1,
+        "2026-11-28": 1,
+        "2026-11-29": 2,
+    }
