@@ -6,6 +6,7 @@
 From then on `settlement` keeps the lots up to date with every verdict.
 """
 
+import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def store_lots(queue: ReviewQueue, items: Iterable[ReviewItem], config: ReviewCo
             known = connection.execute(sa.select(item.item_key, item.lot).where(item.recipe == queue.recipe)).all()
         for start in range(0, len(known), PART):
             part = {row.item_key: row.lot for row in known[start : start + PART]}
-            queue.database.write(lambda connection, part=part: _offer_part(connection, queue.recipe, part, lot_of))
+            queue.database.write(functools.partial(_offer_part, recipe=queue.recipe, part=part, lot_of=lot_of))
     return lots
 
 
