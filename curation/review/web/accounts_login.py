@@ -7,7 +7,7 @@ the name of somebody who did not ask for it.
 
 import base64
 import binascii
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Depends, FastAPI, Request
@@ -137,7 +137,14 @@ def _page(
     too_large: bool = False,
 ) -> HTMLResponse:
     carried = {field: (form or {}).get(field, "") for field in ("next_path", "next_form", "next_owner")}
-    given = {"name": name, "problem": problem, "back": back, "too_large": too_large, "carried": carried, "oidc": oidc}
+    given: dict[str, Any] = {
+        "name": name,
+        "problem": problem,
+        "back": back,
+        "too_large": too_large,
+        "carried": carried,
+        "oidc": oidc,
+    }
     proxied = bool(identity.proxies.user_header)
     return site.render("accounts_login.html", request, status_code=code, proxied=proxied, person=None, **given)
 
@@ -159,5 +166,5 @@ def _go_on(site: Site, request: Request, carried: Carried | None, back: str, ses
     if carried is None:
         return RedirectResponse(back, 303)
     name = getattr(session, "name", "")
-    given = {"carried": carried, "name": name, "is_same": bool(name) and name == carried.owner}
+    given: dict[str, Any] = {"carried": carried, "name": name, "is_same": bool(name) and name == carried.owner}
     return site.render("accounts_resume.html", request, person=None, **given)
