@@ -27,10 +27,40 @@ from curation.errors import (
     VerdictRefusedError,
 )
 from curation.review.queue import ReviewQueue
-from curation.review.web import item_routes, look_routes, queue_routes, raw_routes
+from curation.review.web import (
+    api_routes,
+    audit_routes,
+    bulk_routes,
+    gold_routes,
+    item_routes,
+    look_routes,
+    lots_routes,
+    progress_routes,
+    queue_routes,
+    raw_routes,
+    reviewers_routes,
+    search_routes,
+    settings_routes,
+)
 from curation.review.web.guard import LOOPBACK, Guard
 from curation.review.web.site import ForbiddenError, Identity, LoginNeededError, Site
 
+AREAS = (
+    queue_routes,
+    item_routes,
+    raw_routes,
+    look_routes,
+    search_routes,
+    bulk_routes,
+    progress_routes,
+    lots_routes,
+    reviewers_routes,
+    gold_routes,
+    audit_routes,
+    settings_routes,
+    api_routes,
+)
+"""The modules that the pages are in."""
 MAX_BODY_BYTES = 4 << 20
 STATIC = Path(__file__).parent / "static"
 
@@ -56,7 +86,7 @@ def create_app(
     site = Site(queues, identity, dagster_url=dagster_url)
     app.state.site = site
     _add_errors(app, site)
-    for area in (queue_routes, item_routes, raw_routes, look_routes):
+    for area in AREAS:
         area.add_routes(app, site)
     return app
 

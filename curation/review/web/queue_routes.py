@@ -1,6 +1,5 @@
 """The list of queues and the page of one queue: how far it is, and the way to the next item."""
 
-from dataclasses import asdict
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
@@ -40,12 +39,6 @@ def _add_overview(app: FastAPI, site: Site) -> None:
     @app.get("/health")
     def report_health() -> dict[str, object]:
         return {"status": "ok", "recipes": len(list(site.queues))}
-
-    @app.get("/api/recipes/{recipe}/counts")
-    def count_items(request: Request, recipe: str) -> dict[str, object]:
-        site.person(request)
-        counts = site.queue(recipe).counts()
-        return {"recipe": recipe, **asdict(counts), "num_decided": counts.num_decided}
 
     @app.get("/recipes/{recipe}", response_class=HTMLResponse)
     def show_queue(

@@ -30,7 +30,7 @@ SECTIONS = (
     Section("Reviewers", "/recipes/{recipe}/reviewers", "g r", "lead"),
     Section("Known items", "/recipes/{recipe}/gold", "g k", "lead"),
     Section("Audit", "/recipes/{recipe}/audit", "g a"),
-    Section("Settings", "/recipes/{recipe}/settings", "g s", "lead"),
+    Section("Settings", "/recipes/{recipe}/settings", "g s"),
 )
 """In the order of the navigation. One whose path is no route of the app is left out."""
 
