@@ -41,6 +41,18 @@ def fields_of(item: ReviewItem) -> list[str]:
     return [item.answer, item.alternative, *reversed(prompt), *item.evidence, shown_record_key(item.record_key), item.task]
 
 
+def spaced_words(text: str) -> str:
+    """Return the words of a text with spaces between them; plain ASCII, which most texts are, is not split for that."""
+    if not text.isascii():
+        return " ".join(split_words(text))
+    line = text.lower().translate(_TO_SPACE)
+    return " ".join(split_words(text)) if _TOO_LONG.search(line) else line
+
+
+_TO_SPACE = {code: " " for code in range(128) if not chr(code).isalnum()}
+_TOO_LONG = re.compile(rf"[a-z0-9]{{{MAX_WORD_CHARS + 1}}}")
+
+
 def item_words(item: ReviewItem) -> str:
-    """Return the words of an item as one line, as both databases index it."""
-    return " ".join(split_words("\n".join(text for text in fields_of(item) if text)[:MAX_INDEXED_CHARS]))
+    """Return the words of an item, as both databases index them."""
+    return spaced_words("\n".join(text for text in fields_of(item) if text)[:MAX_INDEXED_CHARS])

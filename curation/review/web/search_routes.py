@@ -107,7 +107,7 @@ def _facets(queue: ReviewQueue, wanted: Wanted) -> dict[str, list[Facet]]:
         "reason": [
             _facet(wanted, "reason", name, label.removesuffix(" (say what)"), None)
             for name, label in REASONS.items()
-            if "reject" in decisions
+            if "reject" in wanted.values("decision") or wanted.values("reason")
         ],
     }
     return {field: facets for field, facets in found.items() if len(facets) > 1 or any(facet.is_set for facet in facets)}
