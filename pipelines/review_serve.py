@@ -49,8 +49,9 @@ def start(port: int, *, tls_files: tuple[Path | None, Path | None] = (None, None
     from curation.review.web.serving import read_tls
 
     dagster_url = os.environ.get("TUNEWRIGHT_DAGSTER_URL", "http://127.0.0.1:3000")
-    tls = read_tls(*tls_files)
-    serve(Home.from_environment(), port=port, dagster_url=dagster_url, **given, **({"tls": tls} if tls else {}))
+    if tls := read_tls(*tls_files):
+        given["tls"] = tls
+    serve(Home.from_environment(), port=port, dagster_url=dagster_url, **given)
 
 
 def _who(proxy: list[str], user_header: str, new_people: str, issuer: str, client: str) -> dict[str, Any]:
