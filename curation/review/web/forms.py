@@ -3,10 +3,11 @@
 read_form(b"decision=approve&token=51...", "application/x-www-form-urlencoded")     {"decision": "approve", ...}
 """
 
+from typing import Literal
 from urllib.parse import parse_qsl
 
 from curation.errors import VerdictRefusedError
-from curation.review.queue.vote import Vote, VoteDetails
+from curation.review.queue.vote import Origin, Vote, VoteDetails
 from curation.review.web.labels import KINDS, REASONS
 
 MAX_FIELDS = 600
@@ -15,6 +16,8 @@ MAX_MARKED = 500
 
 _MANY = ("reason", "unsupported")
 """Fields that a form may hold more than once (boxes to tick); they come out as one, with commas."""
+_ORIGINS: dict[str, Origin] = {"random": "random", "priority": "priority", "chosen": "chosen"}
+_POSITIONS: dict[str, Literal["", "ab", "ba"]] = {"ab": "ab", "ba": "ba"}
 
 
 def read_form(body: bytes, content_type: str) -> dict[str, str]:
@@ -78,15 +81,15 @@ def _number(text: str) -> int:
 
 
 def _read_details(form: dict[str, str]) -> VoteDetails:
-    origin, position, strength = form.get("origin", ""), form.get("position", ""), form.get("strength", "")
+    strength = form.get("strength", "")
     marked = [part for part in form.get("unsupported", "").split(",") if part.isdecimal() and part.isascii() and len(part) < 5]
     try:
         seconds = min(max(float(form.get("seconds", "0") or 0), 0.0), MAX_SECONDS)
     except ValueError:
         seconds = 0.0
     return VoteDetails(
-        origin=origin if origin in ("random", "priority", "chosen") else "",
-        position=position if position in ("ab", "ba") else "",
+        origin=_ORIGINS.get(form.get("origin", ""), ""),
+        position=_POSITIONS.get(form.get("position", ""), ""),
         strength=int(strength) if strength in ("1", "2", "3") else 0,
         unsupported=tuple(sorted({int(part) for part in marked}))[:MAX_MARKED],
         not_in_source=form.get("not_in_source") == "yes",

@@ -94,7 +94,8 @@ function showHelp() {
   const help = document.getElementById("help") ?? buildHelp();
   const seen = new Set();
   const rows = [];
-  for (const control of document.querySelectorAll("[data-key]")) {
+  const controls = [...document.querySelectorAll("main [data-key]"), ...document.querySelectorAll("[data-key]")];
+  for (const control of controls) {
     const label = control.dataset.label ?? control.textContent.trim();
     if (seen.has(control.dataset.key) || !label) continue;
     seen.add(control.dataset.key);
