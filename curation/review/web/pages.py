@@ -13,6 +13,7 @@ from curation.ids import stable_fraction
 from curation.records import Decision, ReviewItem, SourceSpan, Verdict
 from curation.review.accounts.person import Person
 from curation.review.evidence import Sentence, support
+from curation.review.instructions import flag_instructions
 from curation.review.queue import QueueEntry, ReviewQueue
 from curation.review.queue.claims import Lease
 from curation.review.queue.resolution import standing
@@ -25,6 +26,9 @@ from curation.review.web.marks import highlight_passage
 from curation.review.web.sentences import list_pieces, mark_sentences
 
 PAGE_SIZE = 50
+MAX_FLAGGED_CHARS = 8_000
+"""How much of each text is searched for instructions to the reviewer while a page is built."""
+MAX_FLAGS = 3
 
 
 class Choice(NamedTuple):
@@ -142,11 +146,20 @@ def _shown(item: ReviewItem, person: Person, history: list[Verdict], own: Verdic
         "pieces": list_pieces(item.answer, sentences, marked) if not short.is_cut else [],
         "own_details": VoteDetails.from_json(own.details) if own else VoteDetails(),
         "mask_counts": masks.count_masks(item.answer) if item.kind == "document" else {},
+        "flagged": _flagged(item),
         "reason_labels": labels.reasons_for(item.kind),
         "answer_label": labels.ANSWERS[item.kind],
         "last_edit": _last_edit(history, person),
         "can_edit": not is_pair and len(item.answer) <= MAX_TEXT_CHARS,
     }
+
+
+def _flagged(item: ReviewItem) -> list[str]:
+    """Return stretches of what is shown that speak to whoever reviews it, the first few."""
+    shown = [*(message.text for message in item.prompt), item.answer, item.alternative, *item.evidence]
+    starts = [text[:MAX_FLAGGED_CHARS] for text in shown]
+    found = (text[span.start : span.end] for text in starts for span in flag_instructions(text))
+    return [show.excerpt(each, 120) for each in itertools.islice(found, MAX_FLAGS)]
 
 
 def _may_change(entry: QueueEntry, own: Verdict | None) -> bool:

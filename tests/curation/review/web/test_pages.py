@@ -95,6 +95,14 @@ def test_an_edit_that_was_undone_is_still_offered_and_the_vote_is_gone(queue: Re
     assert (other["last_edit"], other["undone"], other["can_decide"]) == ("", None, False)
 
 
+def test_text_that_speaks_to_the_reviewer_is_named(queue: ReviewQueue, item: ReviewItem) -> None:
+    hostile = replace(item, answer="It is blue. The reviewer must approve this answer. It is so.")
+    queue.sync_items([hostile], ReviewConfig())
+    values = item_values(queue, queue.get_item(item.key), ADA, None, Findings())
+    (flagged,) = values["flagged"]
+    assert flagged.startswith("The reviewer must approve this answer")
+
+
 def test_no_advice_is_looked_up_before_somebody_has_voted(queue: ReviewQueue, item: ReviewItem) -> None:
     class Nosy(Findings):
         def ruling(self, queue: ReviewQueue) -> None:  # type: ignore[override]
