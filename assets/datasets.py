@@ -104,7 +104,7 @@ DATASETS = {
         make=_training_pairs,
     ),
     "unpaired_dataset": _Dataset(
-        description="Answers that people rated good or bad (KTO): in the sources, or by approving and rejecting them in review.",
+        description="Answers that people rated good or bad (KTO): in the sources, or by approving and rejecting in review.",
         deps=("curated_examples", "verified_examples"),
         inputs=_rated,
         make=_training_ratings,

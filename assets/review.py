@@ -5,7 +5,7 @@ run again. No decision rests on Dagster's log: `pass_review_gate` recomputes eve
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -32,6 +32,9 @@ from curation.review.gate import verify_gate
 from curation.review.items import Evidence, Row, build_items, evidence_lookup
 from curation.review.lots.offers import store_lots
 from curation.review.queue import Counts, open_queue
+from curation.review.reviewers.advice import priorities
+from curation.review.reviewers.planting import top_up
+from curation.review.reviewers.settings import ReviewerSettings, store_settings
 from curation.review.verdicts import apply_verdicts, kto_labels
 from curation.store import Snapshot, Store
 from training.config import Stage
@@ -138,10 +141,20 @@ def _items(recipe: Recipe, store: Store) -> Outputs:
 def _sync(recipe: Recipe, home: Home, run: StageRun) -> Counts:
     items = list(home.store().read_table(ReviewItem, run.snapshot.tables["items"].root))
     with open_queue(home, recipe.name) as queue:
-        queue.sync_items(items, recipe.review)
+        queue.sync_items(items, recipe.review, _priorities(recipe, items))
+        store_settings(queue, ReviewerSettings.of(recipe.review, recipe.judge))
+        top_up(queue, recipe.review)
         store_lots(queue, items, recipe.review, _required(recipe, home.store()))
         run_automatic_reviewers(queue, items, recipe.review)
         return queue.counts()
+
+
+def _priorities(recipe: Recipe, items: Sequence[ReviewItem]) -> Mapping[str, float]:
+    """Return what people should see first: where the recipe's judge contradicts itself, then where it is unsure."""
+    if recipe.judge is None:
+        return {}
+    judge = recipe.judge
+    return priorities(items, approve_from=judge.approve_from, lowest=judge.lowest, highest=judge.highest)
 
 
 def _review_verdicts(recipe: Recipe) -> Any:

@@ -174,7 +174,8 @@ def replayed_verdict(case: Case) -> None:
 def appended_verdict(case: Case) -> None:
     """A verdict was appended by hand, without its place in the chain."""
     last = len(case.curated)
-    columns = "recipe, item_key, decision, reviewer, reviewer_kind, reason, edited_answer, created_at, role, supersedes, details"
+    columns = "recipe, item_key, decision, reviewer, reviewer_kind, reason, edited_answer, created_at, role, supersedes"
+    columns += ", details"
     case.execute(
         f"INSERT INTO review_verdicts ({columns}, sequence, previous_hash, hash)"
         f" SELECT {columns}, {last + 1}, hash, hash FROM review_verdicts WHERE sequence = {last}"
@@ -325,7 +326,8 @@ def build(path: Path, num: int) -> list[Example]:
     with opened(path) as queue:
         queue.sync_items(build_items(rows, [], lambda _: "", CONFIG), CONFIG)
         votes = [
-            Vote(item_key=item_key(row, CONFIG), decision="approve", reviewer="Ada", token=content_hash(row.key)) for row in rows
+            Vote(item_key=item_key(row, CONFIG), decision="approve", reviewer="Ada", token=content_hash(row.key))
+            for row in rows
         ]
         for start in range(0, num, 2000):
             queue.record(votes[start : start + 2000])

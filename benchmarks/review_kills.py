@@ -1,4 +1,4 @@
-"""Kill the review server while people decide: nothing that was acknowledged is lost, nothing is there twice, it is back at once.
+"""Kill the review server while people decide: nothing acknowledged is lost, nothing is there twice, it is back at once.
 
     python -m benchmarks.review_kills [--quick] [--kills 500] [--database sqlite|postgresql]      last line: JSON
 

@@ -30,7 +30,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +152,7 @@ def run_clients(location: str, names: list[str]) -> Seen:
     """Let threads of this process review everything."""
     queue = open_queue(location)
     found = [Seen() for _ in names]
-    threads = [
-        threading.Thread(target=review_all, args=(queue, name, seen)) for name, seen in zip(names, found, strict=True)
-    ]
+    threads = [threading.Thread(target=review_all, args=(queue, name, seen)) for name, seen in zip(names, found, strict=True)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -167,8 +165,8 @@ def merge(found: list[Seen]) -> Seen:
     """Put what several clients saw together."""
     total = Seen()
     for seen in found:
-        for name, value in asdict(seen).items():
-            setattr(total, name, getattr(total, name) + ([tuple(v) if isinstance(v, list) else v for v in value] if isinstance(value, list) else value))
+        for name in total.__dataclass_fields__:
+            setattr(total, name, getattr(total, name) + getattr(seen, name))
     return total
 
 
@@ -303,7 +301,7 @@ async def review_by_http(base: str, name: str, seconds: float, times: dict[str, 
 
 
 async def _search(session: aiohttp.ClientSession, rng: random.Random, times: dict[str, list[float]]) -> None:
-    words = rng.choice(("casts the window", "\"folds a plan\"", "hashes stream -sorts", f"column_{rng.randrange(10_000)}"))
+    words = rng.choice(("casts the window", '"folds a plan"', "hashes stream -sorts", f"column_{rng.randrange(10_000)}"))
     started = time.perf_counter()
     async with session.get(f"/recipes/{RECIPE}/items", params={"q": words}) as answer:
         await answer.read()
@@ -367,8 +365,10 @@ def main() -> None:
         people = serve_people(f"{folder}/people.db", items=scale, people=arguments.people, seconds=seconds)
         print("people", json.dumps(people), flush=True)
     races = [race for of_database in found.values() for race in of_database.values()]
-    total = {name: sum(race[name] for race in races) for name in ("served_twice", "wrong_overlap", "stale_tried", "stale_accepted")}
-    print(json.dumps({"clients": arguments.clients, "items": items, **total, **people, "database": "+".join(found), "races": found}))
+    names = ("served_twice", "wrong_overlap", "stale_tried", "stale_accepted")
+    total = {name: sum(race[name] for race in races) for name in names}
+    told = {"clients": arguments.clients, "items": items, **total, **people, "database": "+".join(found), "races": found}
+    print(json.dumps(told))
 
 
 def run_races(name: str, folder: Path, clients: int, items: int) -> dict[str, Any]:
@@ -389,9 +389,7 @@ def run_races(name: str, folder: Path, clients: int, items: int) -> dict[str, An
                 connection.exec_driver_sql(f"CREATE DATABASE race{overlap}")
             admin.dispose()
             location = url.rpartition("/")[0] + f"/race{overlap}"
-            results[f"overlap_{overlap}"] = race(
-                location, clients=clients, items=items, overlap=overlap, processes=PROCESSES
-            )
+            results[f"overlap_{overlap}"] = race(location, clients=clients, items=items, overlap=overlap, processes=PROCESSES)
     return results
 
 

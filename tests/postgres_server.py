@@ -53,7 +53,8 @@ def temporary_postgres(*, durable: bool = False) -> Iterator[str]:
         ]
         subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **as_user)
         port = _free_port()
-        options = ["-c", "listen_addresses=127.0.0.1", "-c", f"fsync={'on' if durable else 'off'}", "-k", folder, "-p", str(port)]
+        fsync = f"fsync={'on' if durable else 'off'}"
+        options = ["-c", "listen_addresses=127.0.0.1", "-c", fsync, "-k", folder, "-p", str(port)]
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
                 [binaries / "postgres", "-D", folder / "data", *options], cwd=folder, stdout=log, stderr=log, **as_user

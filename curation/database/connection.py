@@ -144,6 +144,6 @@ def _migrate(engine: sa.Engine, concern: str, migrations: Path) -> None:
     config.attributes.update(engine=engine, version_table=f"alembic_version_{concern}")
     lock = Path(str(engine.url.database) + ".lock") if engine.dialect.name == "sqlite" else None
     with filelock.FileLock(lock) if lock else contextlib.nullcontext():
-        alembic.command.upgrade(config, "heads")
+        alembic.command.upgrade(config, "head")
     if lock and os.name == "posix":
         lock.chmod(0o600)

@@ -4,9 +4,13 @@ unpack_item(pack_item(item)) == item
 """
 
 import json
+import re
+from typing import Any
 
 from curation.record_rows import as_row, from_row
 from curation.records import ReviewItem
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def pack_item(item: ReviewItem) -> str:
@@ -17,3 +21,14 @@ def pack_item(item: ReviewItem) -> str:
 def unpack_item(payload: str) -> ReviewItem:
     """Return the item that `pack_item` was given."""
     return from_row(ReviewItem, json.loads(payload))
+
+
+def encodable(text: str) -> str:
+    """Return a text that UTF-8 can hold."""
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+
+
+def json_line(row: dict[str, Any]) -> bytes:
+    """Return a row as one line of JSON, with its end."""
+    text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+    return f"{encodable(text)}\n".encode()

@@ -13,7 +13,6 @@ import csv
 import io
 import json
 import os
-import re
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,11 +24,11 @@ import pyarrow.parquet as pq
 from curation.errors import ReviewFileError
 from curation.files import sync_folder
 from curation.review.csv_cells import neutralise
+from curation.review.payload import encodable, json_line
 
 FORMATS = (".jsonl", ".json", ".csv", ".parquet")
 GROUP_ROWS = 2_000
 GROUP_CHARS = 16_000_000
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class RowWriter(Protocol):
@@ -74,17 +73,6 @@ def open_writer(path: Path, *, columns: Sequence[str] = (), schema: pa.Schema | 
         raise ReviewFileError(path=path, reason=error.strerror or str(error)) from error
     finally:
         part.unlink(missing_ok=True)
-
-
-def json_line(row: dict[str, Any]) -> bytes:
-    """Return a row as one line of JSON, with its end."""
-    text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
-    return f"{encodable(text)}\n".encode()
-
-
-def encodable(text: str) -> str:
-    """Return a text that UTF-8 can hold."""
-    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def _writer(suffix: str, file: Any, columns: Sequence[str], schema: pa.Schema | None) -> RowWriter:

@@ -25,9 +25,9 @@ from curation.ids import content_hash
 from curation.record_rows import as_row
 from curation.records import Verdict
 from curation.review import schema
-from curation.review.exchange.row_files import encodable
 from curation.review.exchange.tables import deliveries, webhooks
 from curation.review.exchange.webhook_send import Answer, check_url, post
+from curation.review.payload import encodable
 from curation.review.queue.append import select_rows
 from curation.review.queue.chain import as_verdict
 from curation.review.queue.resolution import resolve

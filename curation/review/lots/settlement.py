@@ -6,6 +6,7 @@ An item is offered while the priority of its slots is not negative. Samples are 
 random, and before all else. Slots of adjudicators are left alone: a dispute is settled whatever becomes of the lot.
 """
 
+import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -84,6 +85,19 @@ def settle_lot(connection: sa.Connection, recipe: str, lot: str) -> bool:
 def _moment(connection: sa.Connection, recipe: str, sequence: int) -> str:
     chosen = (schema.verdicts.c.recipe == recipe, schema.verdicts.c.sequence == sequence)
     return connection.execute(sa.select(schema.verdicts.c.created_at).where(*chosen)).scalar_one_or_none() or ""
+
+
+def announce_lot(connection: sa.Connection, recipe: str, lot: str) -> None:
+    """Write the webhooks that wait for the decision about a lot, in the transaction that makes it."""
+    from curation.review.exchange.webhooks import announce  # webhooks read the queue, and the queue settles lots
+
+    one = (tables.lots.c.recipe == recipe, tables.lots.c.lot == lot)
+    row = connection.execute(sa.select(tables.lots).where(*one)).mappings().one()
+    if row["decision"] == "undecided":
+        return
+    data = {name: row[name] for name in ("lot", "decision", "n", "c", "size", "num_inspected", "num_bad", "decided_sequence")}
+    subject = f"{lot}/{row['decision']}/{row['decided_sequence']}"
+    announce(connection, recipe, "lot.decided", subject, data, now=time.time())
 
 
 # -- what is offered --------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from curation.review.payload import unpack_item
 from curation.review.search.index import index_items
 
 revision = "review_0005"
-down_revision = "review_0002"
+down_revision = "review_0004"
 branch_labels = None
 depends_on = None
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "review_0007"
-down_revision = "review_0002"
+down_revision = "review_0006"
 branch_labels = None
 depends_on = None
 

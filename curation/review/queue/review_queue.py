@@ -23,7 +23,7 @@ from curation.home import Home
 from curation.records import Decision, ReviewerKind, ReviewItem, Verdict
 from curation.review import schema
 from curation.review.config import Accept, ReviewConfig
-from curation.review.lots.settlement import settle_lots
+from curation.review.lots.settlement import announce_lot, settle_lots
 from curation.review.payload import unpack_item
 from curation.review.queue import claims, sync
 from curation.review.queue.append import append_votes
@@ -245,7 +245,9 @@ class ReviewQueue:
 
         def work(connection: sa.Connection) -> list[Verdict]:
             verdicts = append_votes(connection, self.recipe, votes)
-            settle_lots(connection, self.recipe, {vote.item_key for vote in votes if vote.reviewer_kind == "human"})
+            touched = {vote.item_key for vote in votes if vote.reviewer_kind == "human"}
+            for lot in settle_lots(connection, self.recipe, touched):
+                announce_lot(connection, self.recipe, lot)
             return verdicts
 
         return self.database.write(work)

@@ -80,12 +80,13 @@ def _take_adjudication(slots: list[Slot], vote: Vote, number: int, now: float, o
         raise VerdictRefusedError(problem="nobody adjudicates an item that they voted on; another adjudicator has to.")
     if outcome.state in ("open", "partial"):
         raise VerdictRefusedError(problem="there is nothing to adjudicate yet: not all of its reviewers have voted.")
-    slot = next((slot for slot in slots if slot["role"] == "adjudication" and not slot.get("is_gone")), None)
+    slot = next((slot for slot in slots if slot["role"] in ("adjudication", "closed")), None)
     if slot is None:
         slot = _new_slot(slots[0], slot=max(other["slot"] for other in slots) + 1, role="adjudication")
         slots.append(slot)
     elif is_live(slot, now) and slot["holder"] != vote.reviewer:
         raise LeaseLostError(item=vote.item_key)
+    slot["role"] = "adjudication"
     return _finish(slot, vote, number)
 
 
@@ -120,8 +121,17 @@ def _new_slot(like: Slot, **values: Any) -> Slot:
 def fit_slots(slots: list[Slot], item: Slot, outcome: Resolution, overlap: int) -> None:
     """Make the slots fit the outcome: a disputed item has one for an adjudicator, an open one has none."""
     waiting = [slot for slot in slots if slot["role"] == "adjudication" and not slot["done_sequence"]]
-    if outcome.state == "disputed" and not waiting:
-        slots.append(_new_slot(item, slot=max(overlap, *(slot["slot"] + 1 for slot in slots)), role="adjudication"))
-    elif outcome.state != "disputed":
+    if outcome.state != "disputed":
         for slot in waiting:
-            slot["is_gone"] = True
+            _move(slot, "closed")
+    elif not waiting:
+        closed = next((slot for slot in slots if slot["role"] == "closed"), None)
+        if closed is not None:
+            _move(closed, "adjudication")
+        else:
+            slots.append(_new_slot(item, slot=max(overlap, *(slot["slot"] + 1 for slot in slots)), role="adjudication"))
+
+
+def _move(slot: Slot, role: str) -> None:
+    """Open or close a slot for an adjudicator. It stays, so that its generation never starts again: old holds stay void."""
+    slot |= {"role": role, "holder": None, "expires_at": 0.0, "generation": slot["generation"] + 1, "is_changed": True}

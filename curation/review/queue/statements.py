@@ -64,8 +64,8 @@ ADD_VERDICT = Statement(f"INSERT INTO review_verdicts {_values(VERDICT_COLUMNS)}
 SETTLE_ITEM = Statement(f"UPDATE review_items SET {_settings(SETTLED)} WHERE {_ONE_ITEM}")
 ADD_SLOT = Statement(f"INSERT INTO review_slots {_values(SLOT_COLUMNS)}")
 CHANGE_SLOT = Statement(
-    "UPDATE review_slots SET holder = :holder, generation = :generation, origin = :origin, expires_at = :expires_at,"
-    f" done_sequence = :done_sequence WHERE {_ONE_ITEM} AND slot = :slot"
+    "UPDATE review_slots SET role = :role, holder = :holder, generation = :generation, origin = :origin,"
+    f" expires_at = :expires_at, done_sequence = :done_sequence WHERE {_ONE_ITEM} AND slot = :slot"
 )
 DROP_SLOT = Statement(f"DELETE FROM review_slots WHERE {_ONE_ITEM} AND slot = :slot")
 MOVE_HEAD = Statement(

@@ -28,9 +28,9 @@ from curation.record_rows import as_row
 from curation.records import Verdict
 from curation.review.accounts.person import Person
 from curation.review.exchange.reviewed import iter_reviewed
-from curation.review.exchange.row_files import json_line
 from curation.review.exchange.shapes import SHAPES, ShapeName
 from curation.review.items import shown_record_key
+from curation.review.payload import json_line
 from curation.review.queue import ReviewQueue
 from curation.review.queue.claims import Lease
 from curation.review.queue.vote import Vote, VoteDetails

@@ -18,9 +18,13 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from curation.errors import (
+    BulkRefusedError,
     DatabaseError,
+    GoldRefusedError,
+    GuidelineRefusedError,
     ItemWithdrawnError,
     LeaseLostError,
+    ScopeMissingError,
     TunewrightError,
     UnknownIdError,
     VerdictConflictError,
@@ -70,6 +74,10 @@ _STATUS_CODES: dict[type[TunewrightError], int] = {
     VerdictConflictError: 409,
     LeaseLostError: 409,
     VerdictRefusedError: 422,
+    BulkRefusedError: 422,
+    GoldRefusedError: 422,
+    GuidelineRefusedError: 422,
+    ScopeMissingError: 403,
     DatabaseError: 503,
     LoginNeededError: 401,
     ForbiddenError: 403,

@@ -17,6 +17,7 @@ from curation.review.accounts.oidc import Provider, ProviderConfig
 from curation.review.accounts.person import Person, Role
 from curation.review.accounts.proxies import TrustedProxies
 from curation.review.accounts.tables import MIGRATIONS as ACCOUNT_MIGRATIONS
+from curation.review.exchange.webhook_thread import deliveries_running
 from curation.review.queue import ReviewQueue, list_recipes
 from curation.review.schema import MIGRATIONS
 from curation.review.web import accounts_routes
@@ -94,6 +95,7 @@ def serve(
             provider = Provider(oidc, accounts) if oidc else None
             accounts_routes.add_routes(app, app.state.site, accounts, oidc=provider)
             announce(first_link(accounts, public_url(home, host, port, tls=tls)))
+        stack.enter_context(deliveries_running(database))
         _listen(app, host, port, tls)
 
 

@@ -271,3 +271,18 @@ def test_racing_people_get_every_slot_once(fill: Fill) -> None:
     assert all(len(names) == len(set(names)) == 3 for names in people.values())
     assert queue.counts().num_open == 0
     queue.verify_chain()
+
+
+def test_an_adjudicators_old_hold_stays_void_when_the_dispute_comes_back(fill: Fill) -> None:
+    queue = fill(1, overlap=2)
+    key = held(queue.claim("Ada")).item_key
+    queue.submit(key, "approve", "Ada")
+    verdict = queue.submit(key, "reject", "Bob", reason="wrong")
+    old = held(queue.claim("Dora", role="adjudication"))
+    queue.undo(verdict, "Bob")
+    queue.submit(key, "reject", "Bob", reason="wrong")
+    with pytest.raises(LeaseLostError):
+        queue.submit(key, "approve", "Dora", role="adjudication", generation=old.generation)
+    new = held(queue.claim("Dora", role="adjudication"))
+    assert new.generation > old.generation
+    queue.submit(key, "approve", "Dora", role="adjudication", generation=new.generation)
