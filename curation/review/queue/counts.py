@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from curation.review import schema
 from curation.review.config import Accept
-from curation.review.queue.statements import ADD_COUNT
+from curation.review.queue.statements import ADD_COUNT, COUNTS
 
 _CHUNK = 500
 _GROUP = ("recipe", "kind", "state", "human_decision", "automatic_decision")
@@ -72,8 +72,7 @@ def recount(connection: sa.Connection, recipe: str) -> None:
 
 def read_counts(connection: sa.Connection, recipe: str, accept: Accept, *, kind: str | None = None) -> Counts:
     """Return how many listed items there are, and how they were decided."""
-    chosen = [schema.counts.c.recipe == recipe, *([schema.counts.c.kind == kind] if kind else [])]
-    rows = connection.execute(sa.select(schema.counts).where(*chosen)).all()
+    rows = [row for row in COUNTS.run(connection, {"recipe": recipe}) if kind is None or row.kind == kind]
     decisions: dict[str, int] = {}
     human = automatic = 0
     for row in rows:

@@ -31,6 +31,14 @@ from curation.review.queue.chain import as_verdict, check_chain
 from curation.review.queue.claims import Lease, Request
 from curation.review.queue.counts import Counts, read_counts
 from curation.review.queue.resolution import Resolution, State, counting_verdicts, resolve
+from curation.review.queue.statements import (
+    FIND_ITEM,
+    FIND_VERDICTS,
+    PREVIOUS_ITEM,
+    SETTINGS,
+    TWO_VERDICTS,
+    is_sqlite,
+)
 from curation.review.queue.vote import Role, Vote, VoteDetails
 
 Status = Literal["open", "disputed", "decided", "all"]
@@ -133,8 +141,13 @@ class ReviewQueue:
     def get_items(self, item_keys: Sequence[str]) -> list[QueueEntry]:
         """Return items, listed or withdrawn, in the order asked for. Raises UnknownIdError."""
         with self.database.read() as connection:
-            query = sa.select(schema.items).where(self._mine, schema.items.c.item_key.in_(list(item_keys)))
-            rows = {row["item_key"]: row for row in connection.execute(query).mappings()}
+            if len(item_keys) == 1:
+                one = {"recipe": self.recipe, "item_key": item_keys[0]}
+                found: Iterable[Any] = FIND_ITEM.run(connection, one).mappings()
+            else:
+                query = sa.select(schema.items).where(self._mine, schema.items.c.item_key.in_(list(item_keys)))
+                found = connection.execute(query).mappings()
+            rows = {row["item_key"]: row for row in found}
             missing = next((key for key in item_keys if key not in rows), None)
             if missing is not None:
                 raise UnknownIdError(id=missing)
@@ -142,16 +155,10 @@ class ReviewQueue:
 
     def previous_item(self, item: ReviewItem) -> QueueEntry | None:
         """Return the last decided item that showed another text of the same row, if there is one."""
-        newest = sa.func.greatest if not self.database.is_sqlite else sa.func.max
-        order = newest(schema.items.c.human_sequence, schema.items.c.automatic_sequence)
-        same = (
-            schema.items.c.record_key == item.record_key,
-            schema.items.c.kind == item.kind,
-            schema.items.c.item_key != item.key,
-        )
+        same = {"recipe": self.recipe, "record_key": item.record_key, "kind": item.kind, "item_key": item.key}
         with self.database.read() as connection:
-            query = sa.select(schema.items).where(self._mine, *same, order > 0).order_by(order.desc()).limit(1)
-            entries = self._entries(connection, connection.execute(query).mappings().all(), self._settings(connection))
+            rows = PREVIOUS_ITEM[is_sqlite(connection)].run(connection, same).mappings().all()
+            entries = self._entries(connection, rows, self._settings(connection)) if rows else []
             return entries[0] if entries else None
 
     def counts(self, *, kind: str | None = None) -> Counts:
@@ -273,9 +280,8 @@ class ReviewQueue:
     def history(self, item_key: str) -> list[Verdict]:
         """Return every verdict on an item, oldest first."""
         with self.database.read() as connection:
-            chosen = (schema.verdicts.c.recipe == self.recipe, schema.verdicts.c.item_key == item_key)
-            query = sa.select(schema.verdicts).where(*chosen).order_by(schema.verdicts.c.sequence)
-            return [as_verdict(row) for row in connection.execute(query).mappings()]
+            rows = FIND_VERDICTS.run(connection, {"recipe": self.recipe, "item_key": item_key})
+            return [as_verdict(row) for row in rows.mappings()]
 
     def resolution(self, item_key: str) -> Resolution:
         """Return what the verdicts on an item come to."""
@@ -313,7 +319,7 @@ class ReviewQueue:
         return schema.items.c.recipe == self.recipe
 
     def _settings(self, connection: sa.Connection) -> QueueSettings:
-        row = connection.execute(sa.select(schema.queues).where(schema.queues.c.recipe == self.recipe)).one_or_none()
+        row = SETTINGS.run(connection, {"recipe": self.recipe}).one_or_none()
         if row is None:
             return QueueSettings()
         return QueueSettings(
@@ -339,14 +345,12 @@ class ReviewQueue:
 
     def _entries(self, connection: sa.Connection, rows: Sequence[Any], settings: QueueSettings) -> list[QueueEntry]:
         sequences = sorted({row[name] for row in rows for name in ("human_sequence", "automatic_sequence")} - {0})
-        chosen = (schema.verdicts.c.recipe == self.recipe, schema.verdicts.c.sequence.in_(sequences))
-        found = {
-            row["sequence"]: as_verdict(row) for row in connection.execute(sa.select(schema.verdicts).where(*chosen)).mappings()
-        }
+        said = self._verdicts(connection, rows[0] if len(rows) == 1 else None, sequences)
+        found = {row["sequence"]: as_verdict(row) for row in said}
         return [
             QueueEntry(
                 item=unpack_item(row["payload"]),
-                is_listed=row["is_listed"],
+                is_listed=bool(row["is_listed"]),
                 opened_at=row["opened_at"],
                 human=found.get(row["human_sequence"]),
                 automatic=found.get(row["automatic_sequence"]),
@@ -357,6 +361,15 @@ class ReviewQueue:
             )
             for row in rows
         ]
+
+    def _verdicts(self, connection: sa.Connection, only: Any, sequences: list[int]) -> Iterable[Any]:
+        if not sequences:
+            return []
+        if only is not None:
+            both = {name: only[name] for name in ("human_sequence", "automatic_sequence")}
+            return TWO_VERDICTS.run(connection, both | {"recipe": self.recipe}).mappings()
+        chosen = (schema.verdicts.c.recipe == self.recipe, schema.verdicts.c.sequence.in_(sequences))
+        return connection.execute(sa.select(schema.verdicts).where(*chosen)).mappings()
 
 
 def list_recipes(database: Database) -> list[str]:

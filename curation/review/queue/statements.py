@@ -50,6 +50,23 @@ def _by_database(text: str) -> dict[bool, Statement]:
     return found
 
 
+SETTINGS = Statement(
+    "SELECT policy, accept, rubric, overlap, lease_seconds, state_sequence FROM review_queues WHERE recipe = :recipe"
+)
+COUNTS = Statement("SELECT kind, state, human_decision, automatic_decision, num FROM review_counts WHERE recipe = :recipe")
+TWO_VERDICTS = Statement(
+    "SELECT * FROM review_verdicts WHERE recipe = :recipe AND sequence IN (:human_sequence, :automatic_sequence)"
+)
+_PREVIOUS = (
+    "SELECT * FROM review_items WHERE recipe = :recipe AND record_key = :record_key AND kind = :kind"
+    " AND item_key <> :item_key AND {newest}(human_sequence, automatic_sequence) > 0"
+    " ORDER BY {newest}(human_sequence, automatic_sequence) DESC LIMIT 1"
+)
+PREVIOUS_ITEM = {
+    True: Statement(_PREVIOUS.format(newest="MAX")),
+    False: Statement(_PREVIOUS.format(newest="GREATEST")),
+}
+
 NOW = _by_database("SELECT {now} AS now")
 LOCK_QUEUE = _by_database(
     "SELECT num_verdicts, head, overlap, {now} AS now FROM review_queues WHERE recipe = :recipe {queue_lock}"
