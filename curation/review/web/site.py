@@ -112,7 +112,7 @@ class Site:
             "path": path,
             "preferences": read_preferences(request),
             "sections": find_links(request.app, recipe, person, path) if recipe else [],
-            "served": [name for name in ("/account", "/people") if has_route(request.app, name)],
+            "served": [name for name in _ASKED_FOR if has_route(request.app, name)],
         } | values
         return HTMLResponse(self.fill(template, **given), status_code)
 
@@ -145,6 +145,8 @@ def _environment(dagster_url: str) -> jinja2.Environment:
     return environment
 
 
+_ASKED_FOR = ("/account", "/people", "/recipes/{recipe}/items/{item}/history")
+"""Paths that templates link to only where the app has them."""
 _WORDS: dict[str, Any] = {
     "decisions": labels.DECISIONS,
     "kinds": labels.KINDS,
