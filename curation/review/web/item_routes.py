@@ -114,8 +114,13 @@ def _decide(site: Site, request: Request, recipe: str, item: str, body: bytes) -
         code = 422 if isinstance(error, VerdictRefusedError) else 409
         return _render(site, request, queue, entry, lease, kind=kind, problem=str(error), form=form, status_code=code)
     if form.get("then") == "stay":
-        return RedirectResponse(f"/recipes/{quote(recipe, safe='')}/items/{item}", 303)
+        return _stay(recipe)
     return to_next(queue, person.name, after=item, kind=kind, role=vote.role, done=item)
+
+
+def _stay(recipe: str) -> Response:
+    """Answer a script that sends something late, from another page: it needs no next item, and must not take one."""
+    return RedirectResponse(f"/recipes/{quote(recipe, safe='')}", 303)
 
 
 def _undo(site: Site, request: Request, recipe: str, item: str, body: bytes) -> Response:
@@ -170,4 +175,6 @@ def _skip(site: Site, request: Request, recipe: str, item: str, body: bytes) -> 
     held = next((lease for lease in queue.leases(person.name) if lease.item_key == item), None)
     if held is not None:
         queue.release(held, skip=True)
+    if form.get("then") == "stay":
+        return _stay(recipe)
     return to_next(queue, person.name, after=item, kind=kind, role=held.role if held else "review")
