@@ -46,7 +46,7 @@ NOT_LOGGED_IN = ("/login", "/welcome/nonsense")
 KEYS = {"/recipes/demo/next?kind=example": ("e", "r", "o", "x"), "/recipes/demo/next?kind=pair": ("o", "?")}
 """What is opened on a page, and looked at too."""
 WORST = ("serious", "critical")
-LOOKS = {
+LOOKS: dict[str, dict[str, Any]] = {
     "desk, light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
     "desk, dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
     "phone, light": {"viewport": {"width": 320, "height": 640}, "color_scheme": "light"},
