@@ -16,11 +16,15 @@ def _fields(cls: type[TunewrightError]) -> dict[str, str]:
     return {name: f"<{name}>" for name in names}
 
 
+SAY_NOTHING_MORE = {"LoginRefusedError", "InvitationInvalidError", "SingleSignOnMissingError"}
+"""Errors that must not, or need not, repeat what was received."""
+
+
 @pytest.mark.parametrize("cls", CLASSES)
 def test_messages_hold_every_field_and_pickle(cls: type[TunewrightError]) -> None:
     fields = _fields(cls)
     error = cls(**fields)
-    assert fields
+    assert fields or cls.__name__ in SAY_NOTHING_MORE
     assert all(value in str(error) for value in fields.values())
     assert "\n" not in str(error)
     copy = pickle.loads(pickle.dumps(error))

@@ -1,8 +1,8 @@
 """Names of people: one spelling is kept, and no two that look alike.
 
-read_person_name("  Zoë   Müller ")  "Zoë Müller"
-name_key("ZOË MÜLLER")               "zoë müller"
-name_key("Аda")                      "ada"          (that A was Cyrillic)
+read_person_name("  Ada   Lovelace ")  "Ada Lovelace"
+name_key("ADA LOVELACE")               "ada lovelace"
+name_key("Ada")                        "ada"          (also if that A is a Cyrillic one)
 """
 
 import unicodedata

@@ -32,7 +32,7 @@ def snippet(texts: Sequence[str], wanted: Sequence[Term]) -> list[Piece]:
         if spans:
             return _cut(text, spans)
     first = next((text for text in texts if text.strip()), "")
-    return [Piece(_one_line(first[:MAX_CHARS]) + ("…" if len(first) > MAX_CHARS else ""), is_hit=False)] if first else []
+    return [Piece(_one_line(first[:MAX_CHARS]) + ("\u2026" if len(first) > MAX_CHARS else ""), is_hit=False)] if first else []
 
 
 def _spans(text: str, exact: set[str], beginnings: tuple[str, ...]) -> list[tuple[int, int]]:
@@ -51,7 +51,7 @@ def _spans(text: str, exact: set[str], beginnings: tuple[str, ...]) -> list[tupl
 def _cut(text: str, spans: Sequence[tuple[int, int]]) -> list[Piece]:
     start = max(0, spans[0][0] - _BEFORE)
     end = min(len(text), start + MAX_CHARS)
-    pieces = [Piece("…", is_hit=False)] if start else []
+    pieces = [Piece("\u2026", is_hit=False)] if start else []
     at = start
     for first, last in spans:
         if last > end:
@@ -59,7 +59,7 @@ def _cut(text: str, spans: Sequence[tuple[int, int]]) -> list[Piece]:
         pieces += [Piece(_one_line(text[at:first]), is_hit=False)] if first > at else []
         pieces.append(Piece(text[first:last], is_hit=True))
         at = last
-    rest = _one_line(text[at:end]) + ("…" if end < len(text) else "")
+    rest = _one_line(text[at:end]) + ("\u2026" if end < len(text) else "")
     return pieces + ([Piece(rest, is_hit=False)] if rest else [])
 
 

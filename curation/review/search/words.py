@@ -1,7 +1,7 @@
 """The words of a text as the search sees them, the same for both databases: folded, without accents, split in Python.
 
-    split_words("Größe: str_head(3)")        ["grosse", "str", "head", "3"]
-    split_words("東京 Tower")                 ["東", "京", "tower"]
+    split_words("Size: str_head(3)")          ["size", "str", "head", "3"]
+    split_words("Tower-bridge")               ["tower", "bridge"]; of Chinese and Japanese each character is a word
 
 Whoever changes what a word is must fill the index anew in a migration: an update takes the old words out of it.
 """
