@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -65,6 +65,8 @@ AREAS = (
     api_routes,
 )
 """The modules that the pages are in."""
+PUBLIC = ("/health", "/look", "/login", "/logout", "/welcome/", "/static/")
+"""What somebody may open who is not logged in: how these paths begin."""
 MAX_BODY_BYTES = 4 << 20
 STATIC = Path(__file__).parent / "static"
 
@@ -88,7 +90,9 @@ def create_app(
     queues: Mapping[str, ReviewQueue], identity: Identity, *, dagster_url: str = "", hosts: Collection[str] = ()
 ) -> FastAPI:
     """Return the app over these queues (recipe -> queue). `hosts` are served besides the loopback names."""
-    app = FastAPI(title="Tunewright review", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Tunewright review", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(_need_person)]
+    )
     app.add_middleware(Guard, hosts=LOOPBACK | frozenset(hosts), max_body_bytes=MAX_BODY_BYTES)
     app.mount("/static", StaticFiles(directory=STATIC))
     site = Site(queues, identity, dagster_url=dagster_url)
@@ -97,6 +101,13 @@ def create_app(
     for area in AREAS:
         area.add_routes(app, site)
     return app
+
+
+def _need_person(request: Request) -> None:
+    """Refuse strangers on every route but those that are named as public, before anything else is looked at."""
+    if not request.url.path.startswith(PUBLIC):
+        site: Site = request.app.state.site
+        site.person(request)
 
 
 def _add_errors(app: FastAPI, site: Site) -> None:
