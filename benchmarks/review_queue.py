@@ -51,6 +51,7 @@ RECIPE = "benchmark"
 STALE_SHARE = 0.12
 PROCESSES = 5
 THINK_SECONDS = 1.0
+WARM_UP_SECONDS = 3.0
 
 
 @dataclass
@@ -272,7 +273,7 @@ FIELD = re.compile(r'name="(token|expected|generation|role|origin|kind)" value="
 
 
 async def review_by_http(base: str, name: str, seconds: float, times: dict[str, list[float]]) -> int:
-    """Review as a person does: look at a page, think, decide; now and then search."""
+    """Review as a person does: look at a page, think, decide; now and then search. The first seconds are not counted."""
     headers = {"x-reviewer": name, "sec-fetch-site": "same-origin"}
     rng = random.Random(name)
     decided = 0
@@ -280,24 +281,30 @@ async def review_by_http(base: str, name: str, seconds: float, times: dict[str, 
         await asyncio.sleep(rng.random() * THINK_SECONDS)
         async with session.get(f"/recipes/{RECIPE}/next", allow_redirects=False) as answer:
             path = answer.headers["location"]
-        deadline = time.monotonic() + seconds
+        counted_from = time.monotonic() + WARM_UP_SECONDS
+        deadline = counted_from + seconds
         while time.monotonic() < deadline and "/items/" in path:
             started = time.perf_counter()
             async with session.get(path) as answer:
                 page = await answer.text()
                 assert answer.status == 200, page
-            times["next"].append((time.perf_counter() - started) * 1000)
+            _note(times["next"], started, counted_from)
             await asyncio.sleep(rng.uniform(0.5, 1.5) * THINK_SECONDS)
             form = dict(FIELD.findall(page)) | {"decision": "approve"}
             started = time.perf_counter()
             async with session.post(f"{path.partition('?')[0]}/verdict", data=form, allow_redirects=False) as answer:
                 assert answer.status == 303, await answer.text()
                 path = answer.headers["location"]
-            times["submit"].append((time.perf_counter() - started) * 1000)
-            decided += 1
+            _note(times["submit"], started, counted_from)
+            decided += time.monotonic() > counted_from
             if rng.random() < 0.05:
                 await _search(session, rng, times)
     return decided
+
+
+def _note(times: list[float], started: float, counted_from: float) -> None:
+    if time.monotonic() > counted_from:
+        times.append((time.perf_counter() - started) * 1000)
 
 
 async def _search(session: aiohttp.ClientSession, rng: random.Random, times: dict[str, list[float]]) -> None:

@@ -125,6 +125,8 @@ def _environment(dagster_url: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=show.encodable,
+        auto_reload=False,
+        cache_size=-1,
     )
     safe_url = dagster_url if urlsplit(dagster_url).scheme in ("http", "https") else ""
     environment.globals.update(_WORDS | {"dagster_url": safe_url})
