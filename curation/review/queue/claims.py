@@ -88,7 +88,7 @@ def _run(connection: sa.Connection, recipe: str, request: Request, statement: di
         reviewer=request.reviewer,
         role=request.role,
         generation=row.generation,
-        origin=request.origin,
+        origin=row.origin,
         expires_at=row.expires_at,
         seconds_left=row.expires_at - row.now,
     )

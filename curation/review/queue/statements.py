@@ -13,6 +13,7 @@ POSTGRES_NOW = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS double precision)"
 MAX_LEASE_SECONDS = 86_400.0
 """A lease that seems to last longer was made while the clock was wrong, and counts as run out."""
 
+ITEM_COLUMNS = tuple(column.name for column in schema.items.columns)
 SLOT_COLUMNS = tuple(column.name for column in schema.slots.columns)
 VERDICT_COLUMNS = tuple(column.name for column in schema.verdicts.columns)
 SETTLED = (
@@ -79,6 +80,7 @@ FIND_SLOTS = Statement(f"SELECT * FROM review_slots WHERE {_ONE_ITEM} ORDER BY s
 
 ADD_VERDICT = Statement(f"INSERT INTO review_verdicts {_values(VERDICT_COLUMNS)}")
 SETTLE_ITEM = Statement(f"UPDATE review_items SET {_settings(SETTLED)} WHERE {_ONE_ITEM}")
+ADD_ITEM = Statement(f"INSERT INTO review_items {_values(ITEM_COLUMNS)}")
 ADD_SLOT = Statement(f"INSERT INTO review_slots {_values(SLOT_COLUMNS)}")
 CHANGE_SLOT = Statement(
     "UPDATE review_slots SET role = :role, holder = :holder, generation = :generation, origin = :origin,"
@@ -97,7 +99,8 @@ ADD_COUNT = Statement(
 )
 
 _CLAIM = """
-UPDATE review_slots SET holder = :reviewer, generation = generation + 1, origin = :origin, claimed_at = {now},
+UPDATE review_slots SET holder = :reviewer, generation = generation + 1, claimed_at = {now},
+       origin = CASE WHEN holder = :reviewer AND expires_at > {now} THEN origin ELSE :origin END,
        expires_at = {now} + COALESCE((SELECT q.lease_seconds FROM review_queues q WHERE q.recipe = :recipe), 600)
 WHERE (recipe, item_key, slot) = (
     SELECT s.recipe, s.item_key, s.slot FROM review_slots s INDEX
@@ -106,7 +109,7 @@ WHERE (recipe, item_key, slot) = (
                       AND o.holder = :reviewer AND o.slot <> s.slot)
       FILTERS
     ORDER BY ORDERING LIMIT 1 {lock})
-RETURNING item_key, slot, generation, expires_at, {now} AS now
+RETURNING item_key, slot, generation, origin, expires_at, {now} AS now
 """
 _FEW_HELD = (
     "AND (SELECT COUNT(*) FROM review_slots h WHERE h.recipe = :recipe AND h.holder = :reviewer AND h.done_sequence = 0"

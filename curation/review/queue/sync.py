@@ -10,6 +10,7 @@ next one.
 import datetime
 import functools
 import itertools
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from curation.database import Database
+from curation.garbage import collector_paused
 from curation.ids import stable_fraction
 from curation.records import ReviewItem
 from curation.review import schema
@@ -28,9 +30,10 @@ from curation.review.queue.chain import as_verdict
 from curation.review.queue.counts import add_counts, recount
 from curation.review.queue.resolution import resolve_item
 from curation.review.queue.slots import fit_review_slots, fit_slots
+from curation.review.queue.statements import ADD_ITEM, ADD_SLOT
 from curation.review.search.index import index_items, reindex_items
 
-PART = 2_000
+PART = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +136,7 @@ def _begin(connection: sa.Connection, recipe: str, config: ReviewConfig) -> tupl
     return row.sync_round + 1, row.overlap != config.overlap
 
 
+@collector_paused()
 def _put(
     connection: sa.Connection,
     recipe: str,
@@ -149,8 +153,11 @@ def _put(
             item_row(recipe, item, config, sync_round, first + number, priorities.get(item.key, 0.0))
             for number, item in enumerate(fresh)
         ]
-        connection.execute(schema.items.insert(), rows)
-        connection.execute(schema.slots.insert(), [slot for row in rows for slot in free_slots(row, config.overlap)])
+        by_key = sorted(
+            rows, key=operator.itemgetter("item_key")
+        )  # neighbours in the tables
+        ADD_ITEM.run(connection, by_key)
+        ADD_SLOT.run(connection, [slot for row in by_key for slot in free_slots(row, config.overlap)])
         index_items(connection, recipe, [(row["arrival"], item) for row, item in zip(rows, fresh, strict=True)])
     _renew(connection, recipe, {key: wanted[key] for key in known}, known, sync_round, priorities)
     kept = sum(row["is_listed"] for row in known.values())

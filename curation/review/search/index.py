@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from curation.database.statement import Statement
 from curation.records import ReviewItem
 from curation.review.search.query import Term
 from curation.review.search.words import item_words
@@ -22,9 +23,9 @@ ARRIVALS = (1 << 31) - 1
 
 _NUMBER = sa.text("SELECT number FROM review_search_recipes WHERE recipe = :recipe")
 _ADD_RECIPE = sa.text("INSERT INTO review_search_recipes (recipe) VALUES (:recipe) ON CONFLICT (recipe) DO NOTHING")
-_SQLITE_ADD = sa.text("INSERT INTO review_search (rowid, words) VALUES (:id, :words)")
+_SQLITE_ADD = Statement("INSERT INTO review_search (rowid, words) VALUES (:id, :words)")
 _SQLITE_TAKE = sa.text("INSERT INTO review_search (review_search, rowid, words) VALUES ('delete', :id, :words)")
-_POSTGRES_ADD = sa.text(
+_POSTGRES_ADD = Statement(
     "INSERT INTO review_search (id, words) VALUES (:id, to_tsvector('simple', :words))"
     " ON CONFLICT (id) DO UPDATE SET words = excluded.words"
 )
@@ -41,7 +42,7 @@ def index_items(connection: sa.Connection, recipe: str, items: Sequence[tuple[in
         return
     base = _ensure(connection, recipe)
     rows = [{"id": base + arrival, "words": item_words(item)} for arrival, item in items]
-    connection.execute(_SQLITE_ADD if _is_sqlite(connection) else _POSTGRES_ADD, rows)
+    (_SQLITE_ADD if _is_sqlite(connection) else _POSTGRES_ADD).run(connection, rows)
 
 
 def reindex_items(connection: sa.Connection, recipe: str, items: Sequence[tuple[int, ReviewItem, ReviewItem]]) -> None:
@@ -54,7 +55,7 @@ def reindex_items(connection: sa.Connection, recipe: str, items: Sequence[tuple[
     if _is_sqlite(connection):
         connection.execute(_SQLITE_TAKE, [{"id": base + arrival, "words": old} for arrival, old, _ in changed])
     rows = [{"id": base + arrival, "words": new} for arrival, _, new in changed]
-    connection.execute(_SQLITE_ADD if _is_sqlite(connection) else _POSTGRES_ADD, rows)
+    (_SQLITE_ADD if _is_sqlite(connection) else _POSTGRES_ADD).run(connection, rows)
 
 
 def _is_sqlite(connection: sa.Connection) -> bool:

@@ -129,6 +129,10 @@ def _add_errors(app: FastAPI, site: Site) -> None:
             return JSONResponse({"error": "The request does not fit the schema.", "details": _details(error)}, 422)
         return answer(request, 404, "There is no such page.")
 
+    @app.exception_handler(Exception)
+    def stumble(request: Request, error: Exception) -> Response:
+        return answer(request, 500, "Something went wrong in this app; nothing was recorded. The server's log says what.")
+
     def answer(request: Request, code: int, message: str) -> Response:
         if _is_api(request):
             return JSONResponse({"error": message}, code)

@@ -80,7 +80,11 @@ class Guard:
             body = await _read_body(receive, self.max_body_bytes)
             refusal = self._refuse_body(scope, body)
             receive = _replay(body or b"", receive)
-        await (refusal or self.app)(scope, receive, _with_headers(send, is_tls=scope.get("scheme") == "https"))
+        await (refusal or self.app)(
+            scope,
+            receive,
+            _with_headers(send, is_tls=scope.get("scheme") == "https", is_static=scope["path"].startswith("/static/")),
+        )
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
@@ -170,7 +174,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-def _with_headers(send: Send, *, is_tls: bool) -> Send:
+def _with_headers(send: Send, *, is_tls: bool, is_static: bool) -> Send:
     added = _HEADERS | _TLS_HEADERS if is_tls else _HEADERS
 
     async def sending(message: Message) -> None:
@@ -178,7 +182,7 @@ def _with_headers(send: Send, *, is_tls: bool) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in added.items():
                 headers[name] = value
-            headers.setdefault("cache-control", "no-store")
+            headers.setdefault("cache-control", "no-cache" if is_static else "no-store")
         await send(message)
 
     return sending

@@ -38,7 +38,12 @@ def add_routes(app: FastAPI, site: Site) -> None:
 def _add_item(app: FastAPI, site: Site) -> None:
     @app.get("/recipes/{recipe}/items/{item}", response_class=HTMLResponse)
     def show_item(
-        request: Request, recipe: str, item: ItemKey, kind: Kind = "", role: WorkRole = "review", done: OptionalKey = ""
+        request: Request,
+        recipe: str,
+        item: ItemKey,
+        kind: Kind = "",
+        role: WorkRole = "review",
+        done: OptionalKey = "",
     ) -> Response:
         person = site.require(request, "adjudicator" if role == "adjudication" else "reviewer")
         queue = site.queue(recipe)
@@ -80,6 +85,7 @@ def _render(
         done=find_done(queue, done, person, site.findings),
         problem=problem,
         form=form or {},
+        wants_edit=request.query_params.get("edit") == "yes" or (form or {}).get("decision") == "edit",
     )
 
 

@@ -151,6 +151,7 @@ def _shown(item: ReviewItem, person: Person, history: list[Verdict], own: Verdic
         "answer_label": labels.ANSWERS[item.kind],
         "last_edit": _last_edit(history, person),
         "can_edit": not is_pair and len(item.answer) <= MAX_TEXT_CHARS,
+        "is_long": short.is_cut,
     }
 
 

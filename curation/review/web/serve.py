@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 
 from curation.database import Database
+from curation.garbage import relax_collector
 from curation.home import Home
 from curation.review.accounts.accounts import Accounts
 from curation.review.accounts.identity import AccountsIdentity
@@ -96,6 +97,7 @@ def serve(
             accounts_routes.add_routes(app, app.state.site, accounts, oidc=provider)
             announce(first_link(accounts, public_url(home, host, port, tls=tls)))
         stack.enter_context(deliveries_running(database))
+        relax_collector()
         _listen(app, host, port, tls)
 
 

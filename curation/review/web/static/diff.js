@@ -85,7 +85,7 @@ function joined(changes) {
 export function showDiff(target, before, after) {
   target.replaceChildren(...diffWords(before, after).map(([kind, text]) => {
     const element = document.createElement(kind === "gone" ? "del" : kind === "new" ? "ins" : "span");
-    element.append(...revealed(text));
+    for (const part of revealed(text)) element.append(part);
     return element;
   }));
 }

@@ -214,6 +214,16 @@ def test_a_share_of_the_items_is_served_in_random_order(fill: Fill) -> None:
     assert origins.count("random") == 3
 
 
+def test_opening_an_item_again_keeps_what_served_it(fill: Fill) -> None:
+    queue = fill(4)
+    served = [held(queue.claim("Ada")) for _ in range(4)]
+    again = [held(queue.claim("Ada", item_key=lease.item_key)) for lease in served]
+    assert [lease.origin for lease in again] == [lease.origin for lease in served]
+    assert "random" in {lease.origin for lease in again}
+    expire(queue)
+    assert held(queue.claim("Bob", item_key=served[0].item_key)).origin == "chosen"
+
+
 def test_items_with_a_higher_priority_come_first_then_the_newest(fill: Fill, make_example: Callable[..., Example]) -> None:
     queue = fill(0)
     items = build_items([make_example(number) for number in range(6)], [], lambda _: "", ReviewConfig())
