@@ -29,7 +29,7 @@ import aiohttp
 import sqlalchemy as sa
 
 from benchmarks.review_items import make_items
-from benchmarks.review_queue import FIELD, RECIPE, free_port, open_queue, percentile, start_server
+from benchmarks.review_server import FIELD, RECIPE, free_port, open_queue, percentile, start_server
 from curation.errors import LedgerTamperedError
 from curation.review import schema
 from curation.review.config import ReviewConfig

@@ -16,6 +16,8 @@ from curation.review.queue import open_queue
 from curation.store import Snapshot
 from tests.pipelines.toy_recipe import toy_recipe
 
+pytestmark = pytest.mark.slow
+
 LOTS = """
 review:
   lots: {n: 4, c: 1, quality_level: 0.7}

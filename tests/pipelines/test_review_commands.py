@@ -9,6 +9,8 @@ import pytest
 
 from pipelines import cli, review_commands
 
+pytestmark = pytest.mark.slow
+
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as stopped:

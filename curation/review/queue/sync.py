@@ -153,9 +153,7 @@ def _put(
             item_row(recipe, item, config, sync_round, first + number, priorities.get(item.key, 0.0))
             for number, item in enumerate(fresh)
         ]
-        by_key = sorted(
-            rows, key=operator.itemgetter("item_key")
-        )  # neighbours in the tables
+        by_key = sorted(rows, key=operator.itemgetter("item_key"))  # neighbours in the tables
         ADD_ITEM.run(connection, by_key)
         ADD_SLOT.run(connection, [slot for row in by_key for slot in free_slots(row, config.overlap)])
         index_items(connection, recipe, [(row["arrival"], item) for row, item in zip(rows, fresh, strict=True)])

@@ -7,6 +7,7 @@ person = site.require(request, "lead")
 return site.render("pace.html", request, recipe=recipe, person=person)
 """
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -117,6 +118,7 @@ class Site:
         return HTMLResponse(self.fill(template, **given), status_code)
 
 
+@functools.lru_cache(maxsize=8)
 def _environment(dagster_url: str) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),

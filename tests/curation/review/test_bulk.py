@@ -15,6 +15,8 @@ from curation.review.config import ReviewConfig
 from curation.review.items import build_items
 from curation.review.queue import ReviewQueue
 
+pytestmark = pytest.mark.slow
+
 REJECT = Plan(person="Lea", decision="reject", reason="format: no JSON", query="word")
 
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from curation.review.instructions import MAX_CHARS, flag_instructions
 from tests.curation.review import instruction_cases as cases
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("name", "hostile", "benign", "floors"),

@@ -15,6 +15,8 @@ from curation.review.items import build_items
 from curation.review.progress import ProgressReader, read_progress
 from curation.review.queue import ReviewQueue
 
+pytestmark = pytest.mark.slow
+
 TODAY = datetime.date(2026, 11, 29)
 
 

@@ -16,6 +16,8 @@ from curation.review.items import build_items
 from curation.review.queue import ReviewQueue
 from curation.review.trail import ChainWatch, TrailPage, Wanted, as_csv, as_jsonl, each_entry, read_trail
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def both(request: pytest.FixtureRequest) -> Iterator[ReviewQueue]:

@@ -28,6 +28,8 @@ from curation.review.accounts.accounts import Accounts
 from curation.review.accounts.oidc import FLOW_SECONDS, Begun, Entered, Provider, ProviderConfig
 from tests.curation.review.accounts.conftest import Clock
 
+pytestmark = pytest.mark.slow
+
 ISSUER = "https://id.example.org"
 CALLBACK = "http://127.0.0.1:3001/login/oidc/callback"
 KEY = RSAKey.generate_key(2048, {"kid": "one"})

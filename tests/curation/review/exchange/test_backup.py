@@ -16,6 +16,8 @@ from curation.review.config import ReviewConfig
 from curation.review.exchange.backup import backup, restore
 from curation.review.queue import ReviewQueue, open_queue
 
+pytestmark = pytest.mark.slow
+
 
 def home_at(path: Path, url: str = "") -> Home:
     return Home(path=path, store_url=str(path / "store"), database_url=url, review_url="http://127.0.0.1:3001")

@@ -16,6 +16,8 @@ from curation.review.exchange.training_rows import iter_training_rows, kto_label
 from curation.review.items import build_items
 from curation.review.queue import ReviewQueue
 
+pytestmark = pytest.mark.slow
+
 
 def read(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()]

@@ -19,6 +19,8 @@ from curation.review.exchange.shapes import read_incoming
 from curation.review.exchange.typed_rows import WrongRowError
 from curation.review.queue import ReviewQueue
 
+pytestmark = pytest.mark.slow
+
 READING = Reading(rubric_version=ReviewConfig().rubric_version)
 GOOD = {"id": "1", "prompt": "Why?", "answer": "So."}
 

@@ -18,6 +18,8 @@ from curation.review.exchange.incoming import content_key
 from curation.review.exchange.reviewed import iter_reviewed
 from curation.review.queue import ReviewQueue
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ReviewConfig()
 FILES = [
     ("tunewright", "items.jsonl"), ("tunewright", "items.json"), ("tunewright", "items.parquet"), ("flat", "items.csv"),

@@ -18,6 +18,8 @@ from curation.review.exchange.webhook_send import Answer, check_address, check_u
 from curation.review.exchange.webhooks import add_webhook, announce, deliver_due, list_deliveries, remove_webhook, resend
 from curation.review.queue import ReviewQueue
 
+pytestmark = pytest.mark.slow
+
 URL = "https://hooks.example.org/review"
 
 

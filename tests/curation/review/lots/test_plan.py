@@ -19,6 +19,8 @@ from curation.review.lots.plan import (
     smallest_sample,
 )
 
+pytestmark = pytest.mark.slow
+
 PLANS = st.integers(1, 60).flatmap(lambda n: st.builds(AcceptancePlan, n=st.just(n), c=st.integers(0, n - 1)))
 
 

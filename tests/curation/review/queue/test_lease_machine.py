@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -18,6 +19,8 @@ from curation.review.queue import ReviewQueue
 from curation.review.queue.claims import Lease
 from curation.review.queue.resolution import resolve
 from curation.review.queue.vote import Role
+
+pytestmark = pytest.mark.slow
 
 NUM_ITEMS = 3
 PEOPLE = st.sampled_from(["Ada", "Bob", "Cleo", "Dora"])

@@ -26,6 +26,8 @@ from curation.review.reviewers.settings import ReviewerSettings, read_settings, 
 from tests.curation.judging.ruled_judge import judge_config
 from tests.curation.review.reviewers.test_statistics import verdicts
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ReviewConfig()
 SETTINGS = ReviewerSettings(has_judge=True)
 BELIEVED = Ruling(allowed=True, reason="Its kappa with people is 0.8.")

@@ -15,6 +15,8 @@ from curation.review.reviewers.agreement import MIXED, Dimension, measure
 from curation.review.reviewers.gold import set_gold
 from curation.review.reviewers.ratings import RatedItem, read_ratings, week_of
 
+pytestmark = pytest.mark.slow
+
 TWO = ReviewConfig(overlap=2)
 Decide = Callable[..., Verdict]
 

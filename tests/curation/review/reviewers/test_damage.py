@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from curation.review.reviewers.damage import DAMAGE_KINDS, Context, DamageKind, comparable, damage_answer
 
+pytestmark = pytest.mark.slow
+
 CONTEXT = Context(
     texts=("See polars.Series.list or the office in Berlin.",),
     answers=("Refund", "Refund", "Cancel order", "Cancel order", '{"part":"dates","n":1}'),

@@ -14,6 +14,8 @@ from curation.review.reviewers.gold import set_gold
 from curation.review.reviewers.intervals import share_interval
 from curation.review.reviewers.planting import plant_errors
 
+pytestmark = pytest.mark.slow
+
 Decide = Callable[..., Verdict]
 
 

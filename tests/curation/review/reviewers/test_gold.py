@@ -20,6 +20,8 @@ from curation.review.search.find import find_items
 from curation.review.search.query import parse_query
 from curation.review.verdicts import apply_verdicts
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ReviewConfig()
 Items = Callable[..., list[ReviewItem]]
 Decide = Callable[..., Verdict]

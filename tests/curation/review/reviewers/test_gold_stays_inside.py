@@ -24,6 +24,8 @@ from curation.review.reviewers.requeue import requeue_recent
 from curation.review.reviewers.settings import ReviewerSettings, read_settings, store_settings
 from curation.review.reviewers.statistics import reviewer_statistics
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ReviewConfig()
 
 

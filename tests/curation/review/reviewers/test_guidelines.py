@@ -10,6 +10,8 @@ from curation.review.config import ReviewConfig
 from curation.review.queue import ReviewQueue
 from curation.review.reviewers.guidelines import add_version, link_case, list_cases, list_versions, newest_version
 
+pytestmark = pytest.mark.slow
+
 MakeItems = Callable[..., list[ReviewItem]]
 
 

@@ -13,6 +13,8 @@ from curation.review.reviewers import requeue
 from curation.review.reviewers.gold import set_gold
 from curation.review.reviewers.requeue import last_right, preview_requeue, requeue_recent
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ReviewConfig()
 TWO = ReviewConfig(overlap=2)
 Decide = Callable[..., Verdict]

@@ -15,6 +15,8 @@ from curation.review.reviewers.statistics import chance_of_run, longest_run, rev
 from tests.curation.review.reviewers.test_agreement import rated
 from tests.curation.review.reviewers.test_detection import results
 
+pytestmark = pytest.mark.slow
+
 Decide = Callable[..., Verdict]
 
 

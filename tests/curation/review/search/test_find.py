@@ -15,6 +15,8 @@ from curation.review.queue import ReviewQueue
 from curation.review.search.find import Page, find_all, find_items
 from curation.review.search.query import parse_query
 
+pytestmark = pytest.mark.slow
+
 Fill = Callable[..., list[ReviewItem]]
 ANSWERS = [
     "Trim white space.",

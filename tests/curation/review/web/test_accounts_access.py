@@ -21,6 +21,8 @@ from tests.curation.review.web.test_accounts_routes import (  # noqa: F401 (fixt
     shared,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_header_counts_only_from_the_proxy(accounts: Accounts) -> None:
     proxies = TrustedProxies.read(["10.0.0.0/8", "2001:db8::/32"], user_header="X-Remote-User")

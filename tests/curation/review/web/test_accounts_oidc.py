@@ -19,6 +19,8 @@ from curation.review.web.site import Site
 from tests.curation.review.accounts.test_oidc import CONFIG, ISSUER, FakeProvider
 from tests.curation.review.web.test_accounts_routes import accounts, shared  # noqa: F401 (fixtures)
 
+pytestmark = pytest.mark.slow
+
 ORIGIN = "http://127.0.0.1:3001"
 CROSS = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
 

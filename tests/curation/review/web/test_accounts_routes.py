@@ -25,6 +25,8 @@ from curation.review.web.guard import Guard
 from curation.review.web.site import ForbiddenError, Site
 from tests.curation.review.accounts.conftest import FAST, PASSWORD, Clock
 
+pytestmark = pytest.mark.slow
+
 ORIGIN = "http://127.0.0.1:3001"
 SAME = {"sec-fetch-site": "same-origin"}
 TYPED = 'Line one\r\nline "two" & <b>three</b> \u00eb+%20 \U0001f600'

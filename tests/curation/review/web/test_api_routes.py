@@ -20,6 +20,8 @@ from curation.review.queue import ReviewQueue
 from curation.review.web import api_routes
 from curation.review.web.app import create_app
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "token-0123456789"
 ROOT = "/api/recipes/demo"
 

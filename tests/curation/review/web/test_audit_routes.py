@@ -14,6 +14,8 @@ from curation.review.queue import ReviewQueue
 from curation.review.web import audit_routes
 from tests.curation.review.web.area_app import ORIGIN, SAME, area_app
 
+pytestmark = pytest.mark.slow
+
 AREAS = {"/recipes/{recipe}/audit": audit_routes}
 FORM = SAME | {"content-type": "application/x-www-form-urlencoded"}
 

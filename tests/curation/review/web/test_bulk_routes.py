@@ -13,6 +13,8 @@ from curation.review.queue import ReviewQueue
 from curation.review.web import bulk_routes
 from tests.curation.review.web.area_app import ORIGIN, SAME, area_app
 
+pytestmark = pytest.mark.slow
+
 AREAS = {"/recipes/{recipe}/bulk": bulk_routes}
 
 

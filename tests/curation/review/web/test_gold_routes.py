@@ -3,11 +3,15 @@
 import html
 import re
 
+import pytest
+
 from curation.records import ReviewItem
 from curation.review.queue import ReviewQueue
 from curation.review.reviewers.gold import list_gold, set_gold
 from curation.review.reviewers.settings import ReviewerSettings, store_settings
 from tests.curation.review.web.test_reviewers_routes import Client, client, items
+
+pytestmark = pytest.mark.slow
 
 __all__ = ["client", "items"]
 PAGE = "/recipes/demo/gold"

@@ -15,6 +15,8 @@ from curation.review.queue import ReviewQueue
 from curation.review.web.app import create_app
 from curation.review.web.site import OnePerson
 
+pytestmark = pytest.mark.slow
+
 SAME = {"sec-fetch-site": "same-origin"}
 
 

@@ -19,6 +19,8 @@ from curation.review.web import lots_routes
 from curation.review.web.app import create_app
 from curation.review.web.site import OnePerson
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ReviewConfig(lots=LotConfig(n=59, c=0))
 HOSTILE = "<script>alert(1)</script>\"'><svg onload=alert(2)>\u202e"
 

@@ -14,6 +14,8 @@ from curation.review.web import progress_routes
 from curation.review.web.progress_routes import HEIGHT, WIDTH, draw_bars, say_left
 from tests.curation.review.web.area_app import ORIGIN, area_app
 
+pytestmark = pytest.mark.slow
+
 AREAS = {"/recipes/{recipe}/progress": progress_routes}
 
 

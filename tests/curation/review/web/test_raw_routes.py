@@ -16,6 +16,8 @@ from curation.review.queue import ReviewQueue
 from curation.review.web.raw_routes import add_routes, raw_path, raw_response, raw_text
 from tests.curation.review.payloads import PAYLOADS
 
+pytestmark = pytest.mark.slow
+
 KEY = "ab" * 16
 
 

@@ -23,6 +23,8 @@ from curation.review.reviewers.settings import ReviewerSettings
 from curation.review.web import gold_routes, reviewers_routes
 from curation.review.web.app import create_app
 
+pytestmark = pytest.mark.slow
+
 TWO = ReviewConfig(overlap=2)
 SAME = {"sec-fetch-site": "same-origin"}
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \u202e \"'>"

@@ -13,6 +13,8 @@ from curation.review.queue import ReviewQueue
 from curation.review.web import search_routes
 from tests.curation.review.web.area_app import ORIGIN, area_app
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ReviewConfig()
 AREAS = {"/recipes/{recipe}/search": search_routes}
 

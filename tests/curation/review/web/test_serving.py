@@ -20,6 +20,8 @@ from curation.review.accounts.tables import MIGRATIONS
 from curation.review.web.serving import Tls, check_bind, first_link, hold_database, public_url, read_tls
 from tests.curation.review.accounts.conftest import FAST, PASSWORD
 
+pytestmark = pytest.mark.slow
+
 TLS = Tls(Path("cert.pem"), Path("key.pem"))
 
 

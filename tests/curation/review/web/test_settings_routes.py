@@ -8,6 +8,8 @@ from curation.review.queue import ReviewQueue
 from curation.review.web import settings_routes
 from tests.curation.review.web.area_app import ORIGIN, SAME, area_app
 
+pytestmark = pytest.mark.slow
+
 AREAS = {"/recipes/{recipe}/settings": settings_routes}
 
 
