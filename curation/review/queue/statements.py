@@ -122,6 +122,7 @@ _NOT_SKIPPED = (
     " AND k.reviewer = :reviewer)"
 )
 _ORDERINGS = {
+    "item": "s.slot",  # and nothing of the order of the queue, or SQLite goes through all of it
     "random": "s.random_rank, s.item_key, s.slot",
     "priority": "s.priority DESC, s.arrival DESC, s.item_key, s.slot",
 }
@@ -134,7 +135,7 @@ def _claim(filters: list[str], ordering: str, free: str = _FREE) -> dict[bool, S
     return _by_database(text.replace("ORDERING", _ORDERINGS[ordering]))
 
 
-CLAIM_ITEM = _claim(["AND s.item_key = :item_key"], "priority", f"({_FREE} OR s.holder = :reviewer)")
+CLAIM_ITEM = _claim(["AND s.item_key = :item_key"], "item", f"({_FREE} OR s.holder = :reviewer)")
 CLAIM_NEXT = {
     (ordering, has_kind, skipped_too): _claim(
         [
@@ -146,7 +147,7 @@ CLAIM_NEXT = {
         ],
         ordering,
     )
-    for ordering in _ORDERINGS
+    for ordering in ("random", "priority")
     for has_kind in (False, True)
     for skipped_too in (False, True)
 }

@@ -14,6 +14,7 @@ from curation.review.config import ReviewConfig
 from curation.review.items import build_items
 from curation.review.queue import ReviewQueue
 from curation.review.queue.claims import MAX_LEASES, Lease
+from curation.review.queue.statements import CLAIM_ITEM
 from curation.review.queue.vote import Vote, VoteDetails
 
 Fill = Callable[..., ReviewQueue]
@@ -296,3 +297,16 @@ def test_an_adjudicators_old_hold_stays_void_when_the_dispute_comes_back(fill: F
     new = held(queue.claim("Dora", role="adjudication"))
     assert new.generation > old.generation
     queue.submit(key, "approve", "Dora", role="adjudication", generation=new.generation)
+
+
+def test_opening_one_item_does_not_go_through_the_queue(fill: Fill) -> None:
+    queue = fill(3)
+    if not queue.database.is_sqlite:
+        return
+    names = ("recipe", "reviewer", "role", "origin", "kind", "after", "item_key")
+    text = f"EXPLAIN QUERY PLAN {CLAIM_ITEM[True]._for_sqlite}"
+    with queue.database.read() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(text, dict.fromkeys(names, "x"))]
+    (chosen,) = [line for line in plan if line.startswith("SEARCH s ")]
+    assert "item_key=?" in chosen
+    assert not any("TEMP B-TREE" in line for line in plan)
