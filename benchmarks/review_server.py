@@ -43,9 +43,11 @@ import sys
 import uvicorn
 from pathlib import Path
 from benchmarks.review_server import HeaderIdentity, open_queue
+from curation.garbage import relax_collector
 from curation.review.web.app import create_app
 queue = open_queue(sys.argv[1])
 app = create_app({queue.recipe: queue}, HeaderIdentity())
+relax_collector()
 uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), log_level="warning", access_log=False)
 """
 
