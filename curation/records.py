@@ -285,6 +285,8 @@ class ReviewItem:
     task: str
     provenance: Provenance
     """Where the row comes from, shown beside it."""
+    missing_spans: tuple[SourceSpan, ...] = ()
+    """Spans that the row cites and that were not found: another version of the document, or outside of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

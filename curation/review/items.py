@@ -109,6 +109,7 @@ def _build_item(key: str, row: Row, evidence: Evidence, config: ReviewConfig) ->
         evidence=tuple(text for span in row.provenance.spans if (text := evidence(span))),
         task=row.task,
         provenance=row.provenance,
+        missing_spans=tuple(span for span in row.provenance.spans if not evidence(span)),
     )
 
 

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from curation.errors import LedgerTamperedError, TunewrightError
 from curation.records import Verdict
 from curation.review import schema
-from curation.review.csv_cells import neutralise
+from curation.review.exchange.csv_cells import neutralise
 from curation.review.queue import ReviewQueue
 from curation.review.queue.chain import as_verdict, check_chain
 

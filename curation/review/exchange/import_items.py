@@ -31,7 +31,7 @@ from curation.ingest.readers.opening import ReadOptions, format_of, open_rows
 from curation.ingest.rows import BadRow, Row
 from curation.review import schema
 from curation.review.config import ReviewConfig
-from curation.review.csv_cells import restore
+from curation.review.exchange.csv_cells import restore
 from curation.review.exchange.incoming import Incoming, Reading
 from curation.review.exchange.shapes import read_incoming
 from curation.review.exchange.typed_rows import WrongRowError

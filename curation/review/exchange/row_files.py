@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from curation.errors import ReviewFileError
 from curation.files import sync_folder
-from curation.review.csv_cells import neutralise
+from curation.review.exchange.csv_cells import neutralise
 from curation.review.payload import encodable, json_line
 
 FORMATS = (".jsonl", ".json", ".csv", ".parquet")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from curation.review.evidence import Sentence
+from curation.review.evidence.support import Sentence
 from curation.review.web.show import reveal
 
 _TITLES = {

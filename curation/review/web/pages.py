@@ -12,8 +12,8 @@ from curation.errors import UnknownIdError
 from curation.ids import stable_fraction
 from curation.records import Decision, ReviewItem, SourceSpan, Verdict
 from curation.review.accounts.person import Person
-from curation.review.evidence import Sentence, support
-from curation.review.instructions import flag_instructions
+from curation.review.evidence.instructions import flag_instructions
+from curation.review.evidence.support import Sentence, support
 from curation.review.queue import QueueEntry, ReviewQueue
 from curation.review.queue.claims import Lease
 from curation.review.queue.resolution import standing

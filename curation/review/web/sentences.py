@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from curation.review.evidence import Sentence, Span
+from curation.review.evidence.support import Sentence, Span
 from curation.review.web import show
 from curation.review.web.marks import mark_answer
 

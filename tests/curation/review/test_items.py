@@ -77,3 +77,12 @@ def test_any_text_survives_the_database_form(make_example: Callable[..., Example
     packed = pack_item(item)
     assert packed.isascii()
     assert unpack_item(packed) == item
+
+
+def test_cited_spans_that_are_not_found_are_named(make_example: Callable[..., Example]) -> None:
+    (found,) = build_items([make_example()], [], lambda _: "passage", ALL)
+    (lost,) = build_items([make_example()], [], no_evidence, ALL)
+    assert found.missing_spans == ()
+    assert lost.missing_spans == make_example().provenance.spans
+    assert unpack_item(pack_item(lost)) == lost
+    assert lost.key == found.key

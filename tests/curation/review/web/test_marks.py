@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.review.evidence import Sentence, Span, support
+from curation.review.evidence.support import Sentence, Span, support
 from curation.review.web.marks import highlight_passage, mark_answer, mark_instructions
 from tests.curation.review.payloads import PAYLOADS, find_leaks
 

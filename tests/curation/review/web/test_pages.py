@@ -10,7 +10,7 @@ from markupsafe import Markup
 from curation.records import Example, JudgeVote, PreferencePair, ReviewItem, Verdict
 from curation.review.accounts.person import Person
 from curation.review.config import ReviewConfig
-from curation.review.evidence import support
+from curation.review.evidence.support import support
 from curation.review.items import build_items
 from curation.review.queue import ReviewQueue
 from curation.review.reviewers.findings import Findings

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.review.claims import Claim, split_claims
+from curation.review.evidence.claims import Claim, split_claims
 
 
 def texts(answer: str) -> list[str]:

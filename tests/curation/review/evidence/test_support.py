@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.records import Document, Example, ReviewItem, SourceSpan, record_hash
-from curation.review import evidence
 from curation.review.config import ReviewConfig
-from curation.review.evidence import PROBLEMS, Sentence, check_spans, read_versions, support
+from curation.review.evidence import support as evidence
+from curation.review.evidence.support import PROBLEMS, Sentence, check_spans, read_versions, support
 from curation.review.items import build_items, evidence_lookup
-from tests.curation.review.support_cases import CASES, HELD_OUT, PASSAGES, Case
+from tests.curation.review.evidence.support_cases import CASES, HELD_OUT, PASSAGES, Case
 
 PASSAGE = "You can return shoes within 30 days. Returns are free. Write to Maren Holt."
 

@@ -9,7 +9,7 @@ model that reads a document; this adds what speaks to a reviewer. Both are tripw
 import re
 import unicodedata
 
-from curation.review.evidence import Span
+from curation.review.evidence.support import Span
 from curation.synthesis.injection import find_instructions
 
 MAX_CHARS = 64_000

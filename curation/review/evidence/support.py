@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from curation.records import Document, ReviewItem, SourceSpan, record_hash
-from curation.review.claims import Claim, sentence_spans, split_claims
-from curation.review.words import OPPOSITES, Word, read_words
+from curation.review.evidence.claims import Claim, sentence_spans, split_claims
+from curation.review.evidence.words import OPPOSITES, Word, read_words
 
 MAX_ANSWER_CHARS = 32_000
 MAX_SOURCE_CHARS = 96_000

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.review.instructions import MAX_CHARS, flag_instructions
-from tests.curation.review import instruction_cases as cases
+from curation.review.evidence.instructions import MAX_CHARS, flag_instructions
+from tests.curation.review.evidence import instruction_cases as cases
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.review.csv_cells import neutralise, restore
+from curation.review.exchange.csv_cells import neutralise, restore
 
 STARTS = ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\u2212", "\ufe66", "\ufe62"]
 LEADS = ["", " ", "\u00a0", "\ufeff", "\u200b", "\t", "'", "' '", "\x00"]
