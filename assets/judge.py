@@ -8,8 +8,8 @@ from assets.curated import read_rows
 from assets.presentation import displayable
 from assets.recipe import Recipe
 from curation.home import Home
-from curation.judging.bootstrap import Estimate
 from curation.judging.config import JudgeConfig
+from curation.judging.interval import Estimate
 from curation.judging.people import Agreement, advice_allowed, agree_on_rows
 from curation.records import ReviewItem
 from curation.review.queue import open_queue

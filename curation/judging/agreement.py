@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from curation.judging.bootstrap import Array, Estimate, estimate
+from curation.judging.bootstrap import Array, estimate
+from curation.judging.interval import Estimate
 
 Level = Literal["nominal", "ordinal", "interval"]
 Rating = Hashable | None

@@ -7,11 +7,12 @@ stand in order, so that the order of the items does not matter.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from curation.judging.interval import Estimate
 
 Array = npt.NDArray[np.float64]
 Statistic = Callable[[Array], Array]
@@ -19,23 +20,6 @@ Statistic = Callable[[Array], Array]
 
 NUM_RESAMPLES = 2_000
 _CHUNK_CELLS = 4_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A statistic with its 95 % interval; all three are None where it is undefined, and `reason` says why."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    num_items: int = 0
-    num_clusters: int = 0
-    reason: str = ""
-
-    def __str__(self) -> str:
-        if self.value is None:
-            return f"undefined ({self.reason})"
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 def estimate(

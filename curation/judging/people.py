@@ -9,14 +9,15 @@ A judge that was not measured is not believed: too few labels, an undefined kapp
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from curation.judging.agreement import cohen_kappa, gwet_ac1
-from curation.judging.bootstrap import Estimate
 from curation.judging.config import JudgeConfig
+from curation.judging.interval import Estimate
 from curation.judging.judgements import PairJudgement, ScoreJudgement, median_score
-from curation.judging.report import PairReport
 from curation.records import Decision, Example, JudgeVote, Verdict
+
+if TYPE_CHECKING:
+    from curation.judging.report import PairReport
 
 Label = Literal["good", "bad", "a", "b", "tie"]
 """What is compared: for an example whether its answer is good as it stands, for a pair which answer is better."""
@@ -72,6 +73,8 @@ def agree_with_people(labels: Mapping[str, Label | None], verdicts: Iterable[Ver
         verdicts: verdicts in any order; the newest of each person on each item counts, and none that is automatic.
         seed: seed of the intervals.
     """
+    from curation.judging.agreement import cohen_kappa, gwet_ac1  # loads numpy, which a page without figures does without
+
     newest: dict[tuple[str, str], Verdict] = {}
     for verdict in verdicts:
         at = (verdict.key, verdict.reviewer)
@@ -132,7 +135,7 @@ class Floor(Protocol):
         ...
 
 
-def advice_allowed(agreement: Agreement | None, config: Floor, report: PairReport | None = None) -> Ruling:
+def advice_allowed(agreement: Agreement | None, config: Floor, report: "PairReport | None" = None) -> Ruling:
     """Rule whether a judge may give advice. The value of kappa decides and its interval is told; doubt means no.
 
     Args:

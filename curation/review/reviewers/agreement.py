@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from curation.judging.agreement import cohen_kappa, fleiss_kappa, gwet_ac1, krippendorff_alpha, percent_agreement
-from curation.judging.bootstrap import Estimate
+from curation.judging.interval import Estimate
 from curation.records import Decision
 from curation.review.queue.vote import ANSWER_DECISIONS, PAIR_DECISIONS
 from curation.review.reviewers.ratings import RatedItem
@@ -105,6 +104,8 @@ def _groups(rated: Sequence[RatedItem], seed: int) -> Iterable[GroupAgreement]:
 
 
 def _group(dimension: Dimension, name: str, items: Sequence[RatedItem], seed: int) -> GroupAgreement:
+    from curation.judging import agreement as figures  # loads numpy, which most pages do without
+
     ratings = [list(item.by_reviewer.values()) for item in items]
     kinds = {item.kind for item in items}
     chance = _beyond_chance(ratings, kinds, seed)
@@ -116,7 +117,7 @@ def _group(dimension: Dimension, name: str, items: Sequence[RatedItem], seed: in
         num_rated_twice=sum(len(row) >= 2 for row in ratings),
         num_reviewers=len({reviewer for item in items for reviewer in item.by_reviewer}),
         num_disputed=sum(item.is_disputed for item in items),
-        percent=percent_agreement(ratings, seed=seed),
+        percent=figures.percent_agreement(ratings, seed=seed),
         fleiss=chance[0],
         alpha=chance[1],
         ac1=chance[2],
@@ -127,11 +128,13 @@ def _beyond_chance(ratings: list[list[Decision]], kinds: set[str], seed: int) ->
     if len(kinds) > 1:
         mixed = Estimate(value=None, reason=MIXED)
         return mixed, mixed, mixed
+    from curation.judging import agreement as figures  # loads numpy, which most pages do without
+
     num = num_decisions("".join(kinds))
     return (
-        fleiss_kappa(ratings, seed=seed),
-        krippendorff_alpha(ratings, seed=seed),
-        gwet_ac1(ratings, num_categories=num, seed=seed),
+        figures.fleiss_kappa(ratings, seed=seed),
+        figures.krippendorff_alpha(ratings, seed=seed),
+        figures.gwet_ac1(ratings, num_categories=num, seed=seed),
     )
 
 
@@ -141,6 +144,8 @@ def num_decisions(kind: str) -> int:
 
 
 def _pairs(rated: Sequence[RatedItem], seed: int) -> Iterable[PairAgreement]:
+    from curation.judging import agreement as figures  # loads numpy, which most pages do without
+
     counts: dict[str, int] = {}
     for item in rated:
         for reviewer in item.by_reviewer:
@@ -156,7 +161,7 @@ def _pairs(rated: Sequence[RatedItem], seed: int) -> Iterable[PairAgreement]:
             one=one,
             two=two,
             kind=kind,
-            percent=percent_agreement(ratings, seed=seed),
-            kappa=cohen_kappa([left for left, _ in ratings], [right for _, right in ratings], seed=seed),
-            ac1=gwet_ac1(ratings, num_categories=num_decisions(kind), seed=seed),
+            percent=figures.percent_agreement(ratings, seed=seed),
+            kappa=figures.cohen_kappa([left for left, _ in ratings], [right for _, right in ratings], seed=seed),
+            ac1=figures.gwet_ac1(ratings, num_categories=num_decisions(kind), seed=seed),
         )

@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from curation.judging.bootstrap import Estimate
+from curation.judging.interval import Estimate
 from curation.review.reviewers.intervals import Share
 
 WIDTH = 100.0

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from curation.errors import GuidelineRefusedError, UnknownIdError
-from curation.judging.bootstrap import Estimate
+from curation.judging.interval import Estimate
 from curation.review.accounts.person import Person
 from curation.review.reviewers.agreement import AgreementReport, PairAgreement
 from curation.review.reviewers.findings import Findings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from curation.judging.bootstrap import Estimate
+from curation.judging.interval import Estimate
 from curation.review.reviewers.intervals import share_interval
 from curation.review.web.reviewers_plots import BARS_HEIGHT, NUM_DAYS, day_bars, interval_line
 
