@@ -213,8 +213,8 @@ def _verify(recipe: Recipe, home: Home) -> Outputs:
     by_people = {key: verdict for key, verdict in verdicts.items() if verdict.reviewer_kind == "human"}
     labels = kto_labels(rows.examples, verdicts=by_people, config=recipe.review)
     values = {
-        "rows_in": len(rows.examples) + len(rows.pairs) + len(rows.tasks) + verified.num_added,
-        "rows_out": len(verified.examples) + len(verified.pairs) + len(verified.tasks),
+        "rows_in": len(rows.examples) + len(rows.pairs) + len(rows.tasks) + verified.num_added + len(labels),
+        "rows_out": len(verified.examples) + len(verified.pairs) + len(verified.tasks) + len(labels),
         "labels": len(labels),
         "rejected": len(verified.rejections),
         "open_items": len(verified.open_items),

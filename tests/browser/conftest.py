@@ -29,7 +29,7 @@ REFUSED = "Failed to load resource"
 """How Chromium logs an answer of 400 and above, or none; a test that provokes one allows it."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # two of them in one process disturb each other, and other files have their own
 def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 

@@ -113,7 +113,8 @@ def test_independent_changes_are_all_listed_in_the_order_of_the_graph(filled: To
 
 def test_changed_input_is_wanted(filled: Toy) -> None:
     change(filled, "toy/verified_examples", version="v2")
-    assert sorted(names(stale(filled))) == [("toy/eval_set", ""), ("toy/sft_dataset", "")]
+    wanted = ("toy/eval_set", "toy/sft_dataset", "toy/unpaired_dataset")
+    assert sorted(names(stale(filled))) == [(name, "") for name in wanted]
 
 
 def test_changed_document_wants_its_shard_alone(filled: Toy) -> None:
@@ -161,6 +162,7 @@ def test_state_of_a_refused_training_changes_with_what_is_upstream(filled: Toy) 
     change(filled, "toy/curated_examples", version="v2")
     verified = filled.home.store().snapshot("toy/verified_examples")
     assets = ("review_queue", "verified_examples", "rejections", "quality_report", "dataset_audit", "dataset_card")
+    assets += ("unpaired_dataset",)
     for asset in (f"toy/{name}" for name in assets):
         inputs = filled.home.store().snapshot(asset).inputs | {"toy/curated_examples": "v2"}
         change(filled, asset, inputs=inputs)
