@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
@@ -313,3 +314,19 @@ def test_the_session_of_the_review_app_opens_dagster(tmp_path: Path) -> None:
     accounts.sessions.end(session)
     assert status({**SAME, **JSON, **cookie}, method="POST", path="/graphql", body=WRITE, login=login) == 401
     database.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "passes"),
+    [
+        ("POST", "op=AssetRecordsQuery", True),  # as Dagster's own pages send it
+        ("POST", "op=A&query={instance{id}}", False),
+        ("POST", "query=mutation{x}", False),
+        ("POST", "op=", False),
+        ("GET", "op=AssetRecordsQuery", False),
+    ],
+)
+def test_an_address_names_the_operation_at_most(method: str, query: str, passes: bool) -> None:
+    headers = Headers({"host": "127.0.0.1:3000", "content-type": "application/json", "sec-fetch-site": "same-origin"})
+    scope = {"type": "http", "path": "/graphql", "query_string": query.encode(), "method": method, "headers": headers.raw}
+    assert (OriginGuard(None)._refusal(scope, headers) is None) == passes  # type: ignore[arg-type]
