@@ -199,7 +199,8 @@ def watched(address: str) -> Iterator[Watched]:
 
 
 def list_paths(app: FastAPI) -> list[str]:
-    return [route.path for route in app.routes if "GET" in (getattr(route, "methods", None) or ())]  # type: ignore[attr-defined]
+    found = [route.path for route in app.routes if "GET" in (getattr(route, "methods", None) or ())]  # type: ignore[attr-defined]
+    return [path for path in found if not path.startswith("/api/")]  # JSON, and a file to download
 
 
 def fill_path(path: str, item: str) -> str | None:

@@ -27,6 +27,8 @@ from curation.review.accounts.sessions import IDLE_SECONDS, MAX_SECONDS
 from curation.review.accounts.tables import MIGRATIONS
 from tests.curation.review.accounts.conftest import FAST, PASSWORD, Clock
 
+pytestmark = pytest.mark.slow
+
 Join = Callable[..., str]
 HERE = "192.0.2.7"
 

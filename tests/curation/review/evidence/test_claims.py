@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from curation.review.evidence.claims import Claim, split_claims
 
+pytestmark = pytest.mark.slow
+
 
 def texts(answer: str) -> list[str]:
     return [claim.text for claim in split_claims(answer)]

@@ -15,6 +15,8 @@ from curation.review.evidence.support import PROBLEMS, Sentence, check_spans, re
 from curation.review.items import build_items, evidence_lookup
 from tests.curation.review.evidence.support_cases import CASES, HELD_OUT, PASSAGES, Case
 
+pytestmark = pytest.mark.slow
+
 PASSAGE = "You can return shoes within 30 days. Returns are free. Write to Maren Holt."
 
 

@@ -9,6 +9,8 @@ from curation.review.config import ReviewConfig
 from curation.review.lots.config import MAX_CONSUMER_RISK, LotConfig
 from curation.review.lots.plan import AcceptancePlan, accept_probability
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("values", "field"),

@@ -2,12 +2,15 @@
 
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.review.lots.curves import BOTTOM, LEFT, RIGHT, TOP, draw_curve
 from curation.review.lots.inspection import LotFigures
 from curation.review.lots.plan import AcceptancePlan, accept_probability
+
+pytestmark = pytest.mark.slow
 
 
 def figures(n: int = 59, c: int = 0, *, size: int = 4_000, level: float = 0.05, inspected: int = 0, bad: int = 0) -> LotFigures:

@@ -13,6 +13,8 @@ from curation.review.items import build_items, item_key
 from curation.review.lots.config import LotConfig
 from curation.review.lots.inspection import Lots, inspect, inspect_rows, lot_members, lot_of, needed_items
 
+pytestmark = pytest.mark.slow
+
 PLAN = LotConfig(n=6, c=1, quality_level=0.6)
 CONFIG = ReviewConfig(lots=PLAN)
 ANSWERS = st.sampled_from(["approve", "edit", "reject", ""])

@@ -14,6 +14,8 @@ from curation.review.lots.offers import store_lots
 from curation.review.lots.report import NO_REASON, list_lots, read_report
 from curation.review.queue import ReviewQueue
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ReviewConfig(lots=LotConfig(n=4, c=1, quality_level=0.7))
 LOTS = ("example/a", "example/b", "example/c")
 

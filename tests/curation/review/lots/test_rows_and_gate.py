@@ -14,6 +14,8 @@ from curation.review.lots.inspection import inspect_rows
 from curation.review.queue import ReviewQueue
 from curation.review.verdicts import Verified, apply_verdicts
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ReviewConfig(lots=LotConfig(n=4, c=1, quality_level=0.7))
 
 

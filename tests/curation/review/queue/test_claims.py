@@ -17,6 +17,8 @@ from curation.review.queue.claims import MAX_LEASES, Lease
 from curation.review.queue.statements import CLAIM_ITEM
 from curation.review.queue.vote import Vote, VoteDetails
 
+pytestmark = pytest.mark.slow
+
 Fill = Callable[..., ReviewQueue]
 
 

@@ -17,6 +17,8 @@ from curation.review.items import build_items
 from curation.review.queue import ReviewQueue
 from curation.review.queue.claims import Lease
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ReviewConfig(overlap=2)
 
 

@@ -23,6 +23,8 @@ from curation.review.items import build_items
 from curation.review.queue import ReviewQueue, SyncReport, list_recipes
 from curation.review.queue.vote import Vote
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ReviewConfig()
 LENIENT = ReviewConfig(accept="automatic", automatic=("length",))
 

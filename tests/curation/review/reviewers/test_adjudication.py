@@ -17,6 +17,8 @@ from curation.review.queue import ReviewQueue
 from curation.review.queue.resolution import counting_verdicts, resolve, standing
 from curation.review.reviewers.ratings import read_ratings
 
+pytestmark = pytest.mark.slow
+
 TWO = ReviewConfig(overlap=2)
 Decide = Callable[..., Verdict]
 

@@ -16,6 +16,8 @@ from curation.review.queue import ReviewQueue
 from curation.review.search.find import find_items
 from curation.review.search.query import parse_query
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def test_items_that_were_there_are_found(

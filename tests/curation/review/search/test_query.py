@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from curation.review.search.index import fts5_query, tsquery
 from curation.review.search.query import Filter, Query, Term, parse_query, set_filter
 
+pytestmark = pytest.mark.slow
+
 
 def test_words_phrases_and_minus() -> None:
     query = parse_query('trim "White  space" -date -"old text" Größ*')

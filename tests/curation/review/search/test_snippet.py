@@ -1,10 +1,13 @@
 """Snippets: the hit is in them, marked, and nothing of the text is lost or changed."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.review.search.query import parse_query
 from curation.review.search.snippet import MAX_CHARS, Piece, snippet
+
+pytestmark = pytest.mark.slow
 
 
 def test_hits_are_marked_as_they_were_written() -> None:

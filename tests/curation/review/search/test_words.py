@@ -1,9 +1,12 @@
 """Words: folded, split the same way however they were written."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.review.search.words import MAX_WORD_CHARS, spaced_words, split_words
+
+pytestmark = pytest.mark.slow
 
 
 def test_words_are_folded_and_split() -> None:

@@ -16,6 +16,8 @@ from curation.review.queue import ReviewQueue
 from curation.review.web.app import create_app
 from curation.review.web.site import OnePerson
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ReviewConfig()
 ORIGIN = "http://127.0.0.1:3001"
 SAME = {"sec-fetch-site": "same-origin"}

@@ -20,6 +20,8 @@ from curation.review.web.pages import choices, find_advice, item_values, positio
 from curation.review.web.sections import find_links
 from curation.review.web.sentences import list_pieces, mark_sentences
 
+pytestmark = pytest.mark.slow
+
 ADA = Person(name="Ada", role="lead")
 BOB = Person(name="Bob", role="reviewer")
 PASSAGE = "Returns are free within 30 days."

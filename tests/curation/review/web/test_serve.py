@@ -21,6 +21,8 @@ from curation.review.queue import ReviewQueue, open_queue
 from curation.review.web.serve import DatabaseQueues, serve
 from tests.curation.review.web.test_serving import write_certificate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
