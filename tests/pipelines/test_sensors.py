@@ -15,7 +15,7 @@ from pipelines.sensors import build_sensors
 from tests.pipelines.conftest import Toy
 from tests.pipelines.dagster_noise import dagster_noise
 
-pytestmark = dagster_noise
+pytestmark = [dagster_noise, pytest.mark.slow]
 PARTITIONS = "toy_shards"
 VERSION_TAG = "dagster/data_version"
 SHARD, MANIFEST = "source_shard", "source_manifest"
