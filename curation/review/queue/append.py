@@ -121,13 +121,7 @@ class _Appending:
         said = self.said[vote.item_key]
         said.append(verdict)
         outcome = resolve_item(item, said, self.overlap)
-        item |= {
-            "state": outcome.state,
-            "num_votes": len(outcome.votes),
-            "human_sequence": outcome.verdict.sequence if outcome.verdict else 0,
-            "human_decision": outcome.verdict.decision if outcome.verdict else "",
-            "last_sequence": verdict.sequence,
-        }
+        item |= outcome.as_columns() | {"last_sequence": verdict.sequence}
         fit_slots(self.slots[vote.item_key], item, outcome, self.overlap)
 
     def _link(self, vote: Vote, sequence: int, supersedes: int) -> dict[str, Any]:

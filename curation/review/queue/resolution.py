@@ -29,6 +29,15 @@ class Resolution:
     """The newest vote of each reviewer that stands, oldest first: at most `overlap`."""
     adjudication: Verdict | None = None
 
+    def as_columns(self) -> dict[str, Any]:
+        """Return what `review_items` says of the item."""
+        return {
+            "state": self.state,
+            "num_votes": len(self.votes),
+            "human_sequence": self.verdict.sequence if self.verdict else 0,
+            "human_decision": self.verdict.decision if self.verdict else "",
+        }
+
 
 def standing(verdicts: Iterable[Verdict]) -> list[Verdict]:
     """Return what people said that was neither changed nor undone since, oldest first. Takes verdicts oldest first."""

@@ -7,7 +7,7 @@ slot of an item at most, which makes the reviewers of an item distinct.
 A row `{"slot": 0, "holder": "Ada", "generation": 3, "expires_at": 1795959020.5, "done_sequence": 0, ...}` is a lease.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -112,10 +112,15 @@ def fit_review_slots(slots: list[Slot], item: Slot, overlap: int) -> None:
         slots.append(_new_slot(item, slot=first + number, role="review"))
 
 
-def _new_slot(like: Slot, **values: Any) -> Slot:
-    fresh = {"holder": None, "generation": 0, "origin": "", "claimed_at": 0.0, "expires_at": 0.0, "done_sequence": 0}
+def free_slot(like: Mapping[str, Any], *, slot: int, role: str) -> Slot:
+    """Return a slot that nobody has yet, of an item (or of the item that another slot is of), as a row of `review_slots`."""
     shown = {name: like[name] for name in ("recipe", "item_key", "kind", "is_listed", "priority", "arrival", "random_rank")}
-    return shown | fresh | values | {"is_new": True}
+    fresh = {"holder": None, "generation": 0, "origin": "", "claimed_at": 0.0, "expires_at": 0.0, "done_sequence": 0}
+    return shown | fresh | {"slot": slot, "role": role}
+
+
+def _new_slot(like: Slot, *, slot: int, role: str) -> Slot:
+    return free_slot(like, slot=slot, role=role) | {"is_new": True}
 
 
 def fit_slots(slots: list[Slot], item: Slot, outcome: Resolution, overlap: int) -> None:

@@ -29,7 +29,7 @@ from curation.review.queue.append import select_rows, store_slots
 from curation.review.queue.chain import as_verdict
 from curation.review.queue.counts import add_counts, recount
 from curation.review.queue.resolution import resolve_item
-from curation.review.queue.slots import fit_review_slots, fit_slots
+from curation.review.queue.slots import fit_review_slots, fit_slots, free_slot
 from curation.review.queue.statements import ADD_ITEM, ADD_SLOT
 from curation.review.search.index import index_items, reindex_items
 
@@ -226,14 +226,8 @@ def _refit(connection: sa.Connection, recipe: str, overlap: int) -> None:
         for key, item in items.items():
             oldest_first = sorted(said.get(key, ()), key=lambda verdict: verdict.sequence)
             outcome = resolve_item(item, oldest_first, overlap)
-            values = {
-                "state": outcome.state,
-                "num_votes": len(outcome.votes),
-                "human_sequence": outcome.verdict.sequence if outcome.verdict else 0,
-                "human_decision": outcome.verdict.decision if outcome.verdict else "",
-            }
             one = (schema.items.c.recipe == recipe, schema.items.c.item_key == key)
-            connection.execute(schema.items.update().where(*one).values(**values))
+            connection.execute(schema.items.update().where(*one).values(**outcome.as_columns()))
             fit_review_slots(slots.setdefault(key, []), item, overlap)
             fit_slots(slots[key], item, outcome, overlap)
             store_slots(connection, slots[key])
@@ -270,9 +264,7 @@ def item_row(
 
 def free_slots(item: Mapping[str, Any], overlap: int) -> list[dict[str, Any]]:
     """Return the slots of a new item as rows of `review_slots`, one for each of its reviewers."""
-    shown = {name: item[name] for name in ("recipe", "item_key", "kind", "is_listed", "priority", "arrival", "random_rank")}
-    free = {"holder": None, "generation": 0, "origin": "", "claimed_at": 0.0, "expires_at": 0.0, "done_sequence": 0}
-    return [shown | free | {"slot": number, "role": "review"} for number in range(overlap)]
+    return [free_slot(item, slot=number, role="review") for number in range(overlap)]
 
 
 _ENSURE_QUEUE = sa.text(
