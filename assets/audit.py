@@ -10,31 +10,32 @@ from typing import Any
 import dagster as dg
 
 from assets.code_version import code_version
-from assets.curated import ROW_CLASSES, read_rows
+from assets.curated import ROW_CLASSES, modules_beside_rules, read_rows
 from assets.declare import as_result, declared, describe
+from assets.protected_items import protected_files, protected_items, protected_settings
 from assets.recipe import Recipe
 from assets.stage import Outputs, StageRun, run_stage
 from curation.config import as_plain
-from curation.contamination.benchmarks import read_benchmarks
 from curation.curate.audit import GUARDS, Audit, audit_datasets
 from curation.embedding.choose import opened_embedder
 from curation.errors import AuditGateError
+from curation.files import write_atomically
 from curation.home import Home
-from curation.ids import content_hash
+from curation.ids import canonical_json, content_hash
 from curation.records import ContaminationPair
 from curation.store import Snapshot
 
 DESCRIPTIONS = {
-    "contamination": "No training row gives away a held-out row, or an item of a benchmark that the recipe names.",
+    "contamination": "No training row gives away a held-out row, or an item of a benchmark, task or probe of the recipe.",
     "terms": "Licences and terms of all sources and teachers allow the declared use of every training row.",
     "collapse": "Enough of the training data is real, and what models wrote is as varied as what people wrote.",
 }
-MODULES = ("curation.curate.audit",)
 
 
 def training_sets(recipe: Recipe) -> tuple[str, ...]:
     """Return the names of the data sets that this recipe's training reads row by row."""
-    return ("sft_dataset", *(["preference_dataset"] if recipe.training.preference is not None else []))
+    read = [data.dataset for data in recipe.training.data if data.is_reviewed]
+    return tuple(dict.fromkeys(["sft_dataset", *read]))
 
 
 def build(recipe: Recipe) -> list[Any]:
@@ -43,16 +44,21 @@ def build(recipe: Recipe) -> list[Any]:
 
 
 def _settings(recipe: Recipe) -> Any:
-    return [as_plain(recipe.curate_settings()), as_plain(recipe.collapse), as_plain(recipe.mix.weights)]
+    protected = protected_settings(recipe)
+    return [as_plain(recipe.curate_settings()), as_plain(recipe.collapse), as_plain(recipe.mix.weights), *protected]
+
+
+def _modules(recipe: Recipe) -> tuple[str, ...]:
+    return ("curation.curate.audit", *modules_beside_rules(recipe))
 
 
 def _audit_code(recipe: Recipe) -> str:
-    return content_hash([code_version(*MODULES), _settings(recipe)])[:16]
+    return content_hash([code_version(*_modules(recipe)), _settings(recipe)])[:16]
 
 
 def _inputs(recipe: Recipe, home: Home) -> list[Snapshot]:
     names = (*training_sets(recipe), "eval_set", "curated_examples")
-    return [home.store().snapshot(recipe.asset(name)) for name in names]
+    return [*(home.store().snapshot(recipe.asset(name)) for name in names), *protected_files(recipe)]
 
 
 def _dataset_audit(recipe: Recipe) -> dg.AssetsDefinition:
@@ -62,7 +68,7 @@ def _dataset_audit(recipe: Recipe) -> dg.AssetsDefinition:
         "dataset_audit",
         group="datasets",
         kinds={"python"},
-        modules=MODULES,
+        modules=_modules(recipe),
         settings=_settings(recipe),
         deps=[*training_sets(recipe), "eval_set", "curated_examples"],
         description="May these data sets be trained on? Contamination, terms and collapse; training refuses without it.",
@@ -88,7 +94,8 @@ def _dataset_audit(recipe: Recipe) -> dg.AssetsDefinition:
 
 def _audit(recipe: Recipe, home: Home, inputs: list[Snapshot]) -> Outputs:
     store = home.store()
-    *sets, eval_set, curated = inputs
+    num_sets = len(training_sets(recipe))
+    sets, eval_set, curated = inputs[:num_sets], inputs[num_sets], inputs[num_sets + 1]
     with opened_embedder(recipe.contamination.embedding, home.embeddings_url) as embedder:
         audit = audit_datasets(
             [row for table in ROW_CLASSES for row in read_rows(store, sets, table)],
@@ -97,10 +104,16 @@ def _audit(recipe: Recipe, home: Home, inputs: list[Snapshot]) -> Outputs:
             recipe.curate_settings(),
             recipe.collapse,
             weights=recipe.mix.weights,
-            benchmark_items=read_benchmarks(recipe.contamination),
+            benchmark_items=protected_items(recipe),
             embedder=embedder,
         )
-    return Outputs(tables={"contamination_pairs": (ContaminationPair, audit.pairs)}, values=_facts(audit))
+    facts, folder = _facts(audit), home.path / "work" / recipe.name / "dataset_audit"
+    write_atomically(folder / "audit.json", canonical_json(facts).encode())
+    return Outputs(
+        tables={"contamination_pairs": (ContaminationPair, audit.pairs)},
+        folders={"audit": folder},  # another judgement is another version, though the pairs are the same
+        values=facts,
+    )
 
 
 def _facts(audit: Audit) -> dict[str, Any]:
@@ -155,4 +168,5 @@ def contaminated_items(recipe: Recipe, home: Home) -> frozenset[str]:
     if audit is None:
         return frozenset()
     pairs = store.read_table(ContaminationPair, audit.tables["contamination_pairs"].root)
-    return frozenset(pair.item_key for pair in pairs if pair.benchmark == "eval_set")
+    asked = {"eval_set", *(task.name for task in recipe.evaluation.tasks)}
+    return frozenset(pair.item_key for pair in pairs if pair.benchmark in asked)

@@ -43,6 +43,17 @@ def most_frequent(values: Sequence[str]) -> dict[str, int]:
     return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
 
 
+def in_order(counts: Mapping[str, float]) -> dict[str, float]:
+    """Return counts as they are drawn: bins by their lower edge, everything else the most frequent first, then by name.
+
+    A snapshot is stored with its keys sorted by name, so the order in which counts were made is gone when they are shown again.
+    """
+    edges = {_bin_name(index): index for index in range(len(EDGES))}
+    if counts and edges.keys() >= counts.keys():
+        return dict(sorted(counts.items(), key=lambda item: edges[item[0]]))
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
 def length_bins(lengths: Sequence[int]) -> dict[str, int]:
     """Count lengths in bins that double; empty bins before the first and after the last are left out."""
     counts = [0] * len(EDGES)

@@ -1,5 +1,6 @@
 """Asset checks that stand on their own: one a Great Expectation, and the proof that training rows are not held out."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,9 +8,9 @@ import dagster as dg
 import pyarrow as pa
 
 from assets import costs, judge, lineage, lots
-from assets.curated import ROW_CLASSES, STAGES_THAT_REJECT, shard_snapshots
-from assets.funnel import NUM_SHARDED
+from assets.curated import ROW_CLASSES, SHARDED, shard_snapshots
 from assets.recipe import Recipe
+from curation.errors import EvaluationError
 from curation.home import Home
 from curation.quality.expectation import ExpectationConfig
 from curation.quality.flatten import flatten_table, record_class
@@ -26,27 +27,29 @@ SEVERITIES = {
     "info": dg.AssetCheckSeverity.WARN,
 }
 
+LONGEST_LIMIT = 120
+"""Characters of an argument that the description of a check shows."""
 ASSET_OF = {"unpaired_preferences": "unpaired_dataset"}
 TABLE_OF_RECORD: dict[type, str] = {Document: "documents", **{cls: name for name, cls in ROW_CLASSES.items()}}
 
 
-def build(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
-    """Return the checks of a recipe."""
-    suites = [_suite_checks(recipe, name, recipe.quality.suite(name)) for name in checked_tables(recipe)]
+def build(recipe: Recipe, condition: dg.AutomationCondition[Any] | None = None) -> list[dg.AssetChecksDefinition]:
+    """Return the checks of a recipe, and when they are evaluated without anybody asking for it."""
+    suites = [_suite_checks(recipe, name, recipe.quality.suite(name), condition) for name in checked_tables(recipe)]
     return [
         *suites,
-        _held_out_check(recipe),
-        *costs.build_checks(recipe),
-        *judge.build_checks(recipe),
-        *lineage.build_checks(recipe),
-        *lots.build_checks(recipe),
+        _held_out_check(recipe, condition),
+        *costs.build_checks(recipe, condition),
+        *judge.build_checks(recipe, condition),
+        *lineage.build_checks(recipe, condition),
+        *lots.build_checks(recipe, condition),
     ]
 
 
 def checked_tables(recipe: Recipe) -> tuple[TableName, ...]:
     """Return the tables of this recipe that have a suite: those that its sources and training stages fill."""
     roles = {source.role for source in recipe.sources}
-    unused = {"preference_dataset"} if recipe.training.preference is None else set()
+    unused = set() if recipe.training.reads("preference_dataset") else {"preference_dataset"}
     unused |= {"demonstrations", "unpaired_preferences"} if "demonstrations" not in roles else set()
     unused |= {"documents", "candidates"} if "documents" not in roles else set()
     # Whether people rated answers at all is known only when they are read: such a table is checked if the recipe says how.
@@ -54,15 +57,17 @@ def checked_tables(recipe: Recipe) -> tuple[TableName, ...]:
     return tuple(name for name in TABLE_NAMES if name not in unused and recipe.quality.suite(name))
 
 
-def _suite_checks(recipe: Recipe, table: TableName, suite: tuple[ExpectationConfig, ...]) -> dg.AssetChecksDefinition:
+def _suite_checks(
+    recipe: Recipe, table: TableName, suite: tuple[ExpectationConfig, ...], condition: dg.AutomationCondition[Any] | None
+) -> dg.AssetChecksDefinition:
     asset = dg.AssetKey([recipe.name, ASSET_OF.get(table, table)])
     specs = [
         dg.AssetCheckSpec(
             name=name,
             asset=asset,
             blocking=expectation.severity == "critical",
-            description=f"{expectation.type} ({expectation.severity})"
-            + (f" on {expectation.column}" if expectation.column else ""),
+            description=describe_expectation(expectation),
+            automation_condition=condition,
         )
         for name, expectation in zip(expectation_names(suite), with_row_count(suite), strict=True)
     ]
@@ -81,9 +86,22 @@ def _suite_checks(recipe: Recipe, table: TableName, suite: tuple[ExpectationConf
     return quality
 
 
+def describe_expectation(expectation: ExpectationConfig) -> str:
+    """Say what is expected, of which column and how severe it is, with the limits that the recipe or its defaults set."""
+    of = f" of {expectation.column}" if expectation.column else ""
+    limits = ", ".join(f"{name} {_brief(value)}" for name, value in expectation.args.items())
+    said = expectation.type.removeprefix("expect_").replace("_", " ")
+    return f"Expected{of}: {said}{f' ({limits})' if limits else ''}. Severity: {expectation.severity}."
+
+
+def _brief(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST_LIMIT else f"{text[:LONGEST_LIMIT]}..."
+
+
 def _missing_shards(recipe: Recipe, store: Store, table: TableName) -> int:
     """Count shards of a sharded table that are not there yet: half a table is not judged."""
-    if table not in STAGES_THAT_REJECT[:NUM_SHARDED]:
+    if table not in SHARDED:
         return 0
     manifest = store.find_snapshot(recipe.asset("source_manifest"))
     shards = manifest.values["shards"] if manifest else {}
@@ -97,18 +115,15 @@ def _flat_table(recipe: Recipe, home: Home, table: TableName) -> Any:
 def read_checked_table(recipe: Recipe, store: Store, table: TableName) -> Any:
     """Return the table that a suite is about as Arrow; of a sharded asset, all shards that the manifest lists."""
     cls, asset = record_class(table), ASSET_OF.get(table, table)
-    sharded = table in STAGES_THAT_REJECT[:NUM_SHARDED]
-    found = shard_snapshots(recipe, store, asset) if sharded else [store.snapshot(recipe.asset(asset))]
+    found = shard_snapshots(recipe, store, asset) if table in SHARDED else [store.snapshot(recipe.asset(asset))]
     roots = [item.tables[TABLE_OF_RECORD[cls]].root for item in found]
     return pa.concat_tables([schema_of(cls).empty_table(), *(store.read_arrow(cls, root) for root in roots)])
 
 
 def _as_check(asset: dg.AssetKey, outcome: ExpectationOutcome) -> dg.AssetCheckResult:
-    metadata: dict[str, Any] = {
-        "num_failing": outcome.num_failing,
-        "errored": outcome.errored,
-        "observed": str(outcome.observed_value),
-    }
+    metadata: dict[str, Any] = {"num_failing": outcome.num_failing, "errored": outcome.errored}
+    if outcome.observed_value is not None:
+        metadata["observed"] = str(outcome.observed_value)
     if outcome.failing_ids:
         metadata["failing_ids"] = dg.MetadataValue.json(list(outcome.failing_ids))
     return dg.AssetCheckResult(
@@ -121,13 +136,14 @@ def _as_check(asset: dg.AssetKey, outcome: ExpectationOutcome) -> dg.AssetCheckR
     )
 
 
-def _held_out_check(recipe: Recipe) -> dg.AssetChecksDefinition:
+def _held_out_check(recipe: Recipe, condition: dg.AutomationCondition[Any] | None) -> dg.AssetChecksDefinition:
     asset = dg.AssetKey([recipe.name, "sft_dataset"])
 
     @dg.asset_check(
         asset=asset,
         name="no_held_out_rows",
         blocking=True,
+        automation_condition=condition,
         additional_deps=[dg.AssetKey([recipe.name, "eval_set"])],
         description="No training row shares its key, prompt or split group with a held-out one.",
     )
@@ -137,7 +153,11 @@ def _held_out_check(recipe: Recipe) -> dg.AssetChecksDefinition:
             list(store.read_table(Example, store.snapshot(recipe.asset(name)).tables["examples"].root))
             for name in ("eval_set", "sft_dataset")
         )
-        assert_held_out(held_out, trained)
-        return dg.AssetCheckResult(passed=True, metadata={"num_held_out": len(held_out), "num_training": len(trained)})
+        metadata = {"num_held_out": len(held_out), "num_training": len(trained)}
+        try:
+            assert_held_out(held_out, trained)
+        except EvaluationError as leak:
+            return dg.AssetCheckResult(passed=False, description=str(leak), metadata=metadata)
+        return dg.AssetCheckResult(passed=True, metadata=metadata)
 
     return no_held_out_rows

@@ -7,20 +7,26 @@ is what the user sees.
 
 import contextlib
 import json
+import os
+import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.errors import DagsterPipesExecutionError
+from dagster._core.errors import DagsterExecutionInterruptedError, DagsterPipesExecutionError
 from dagster._core.pipes.client import PipesClientCompletedInvocation
 
 from assets.presentation import displayable
 from curation import errors
 from curation.errors import TunewrightError
 
-OBSERVE_EVERY_SECONDS = 5.0
+OBSERVE_EVERY_SECONDS = 10.0
+KILLED = "its process was killed (SIGKILL), by the kernel if the memory of this machine ran out, else by somebody"
+LONGEST_LINE = 4096
+"""Bytes."""
 
 
 def run_child(
@@ -35,6 +41,8 @@ def run_child(
 
     Raises:
         TunewrightError: what the child wrote into error.json, or TrainingFailedError with its exit.
+        DagsterExecutionInterruptedError: if the run is cancelled, also when the child does not end in time: it then ends with
+            this process, and no other step of the run is begun.
     """
     (work_folder / "error.json").unlink(missing_ok=True)
     with _observed(context, work_folder / "progress.jsonl"):
@@ -42,12 +50,15 @@ def run_child(
             return pipes.run(command=command, env=environment, context=context)
         except DagsterPipesExecutionError as error:
             raise _child_error(context, work_folder, str(error)) from error
+        except subprocess.TimeoutExpired as error:
+            raise DagsterExecutionInterruptedError from error
 
 
 def _child_error(context: dg.AssetExecutionContext, work_folder: Path, reason: str) -> TunewrightError:
     try:
         said = json.loads((work_folder / "error.json").read_text())
     except (OSError, ValueError):
+        reason = KILLED if f"code {-signal.SIGKILL}" in reason else reason
         return errors.TrainingFailedError(stage=context.asset_key.path[-1], reason=reason, folder=work_folder)
     cls = getattr(errors, str(said.get("error")), TunewrightError)
     error = TunewrightError.__new__(cls if isinstance(cls, type) and issubclass(cls, TunewrightError) else TunewrightError)
@@ -78,11 +89,14 @@ def _observe(context: dg.AssetExecutionContext, progress: Path, stop: threading.
 
 
 def _last_line(path: Path) -> str:
+    """Return the newest line without reading those of the hours before it."""
     try:
-        lines = path.read_text().splitlines()
+        with path.open("rb") as file:
+            file.seek(-min(path.stat().st_size, LONGEST_LINE), os.SEEK_END)
+            lines = file.read().splitlines()
     except OSError:
         return ""
-    return lines[-1] if lines else ""
+    return lines[-1].decode(errors="replace") if lines else ""
 
 
 def _numbers(line: str) -> dict[str, Any]:

@@ -32,9 +32,9 @@ def build(recipe: Recipe) -> list[Any]:
     return [_teacher_costs(recipe)] if recipe.uses_model else []
 
 
-def build_checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
+def build_checks(recipe: Recipe, condition: dg.AutomationCondition[Any] | None = None) -> list[dg.AssetChecksDefinition]:
     """Return the checks of this stage that stand on their own."""
-    return [_withdrawal_check(recipe)] if recipe.uses_model else []
+    return [_withdrawal_check(recipe, condition)] if recipe.uses_model else []
 
 
 def _teacher_costs(recipe: Recipe) -> dg.AssetsDefinition:
@@ -112,10 +112,11 @@ def _as_table(lines: Sequence[dict[str, Any]]) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(markdown_table(shown) if shown else "Nothing was asked.")
 
 
-def _withdrawal_check(recipe: Recipe) -> dg.AssetChecksDefinition:
+def _withdrawal_check(recipe: Recipe, condition: dg.AutomationCondition[Any] | None) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=dg.AssetKey([recipe.name, "teacher_costs"]),
         name="no_teacher_is_withdrawn",
+        automation_condition=condition,
         description="No model that the recipe needs is withdrawn soon: a warning 90 days before, an error 30 days before.",
     )
     def no_teacher_is_withdrawn() -> dg.AssetCheckResult:

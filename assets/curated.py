@@ -8,10 +8,10 @@ import dagster as dg
 from assets.charts import funnel, length_bins
 from assets.code_version import code_version
 from assets.declare import as_result, declared, describe, rows_check, rows_result
+from assets.protected_items import protected_files, protected_items, protected_modules, protected_settings
 from assets.recipe import Recipe
 from assets.stage import Outputs, StageRun, run_stage
 from curation.config import as_plain
-from curation.contamination.benchmarks import read_benchmarks
 from curation.curate.row_checks import RowCheck
 from curation.curate.stage import curate
 from curation.embedding.choose import opened_embedder
@@ -27,7 +27,10 @@ ROW_CLASSES: Mapping[str, type] = {
     "tasks": VerifiableTask,
 }
 
-STAGES_THAT_REJECT = ("documents", "demonstrations", "candidates", "curated_examples", "verified_examples", "sft_dataset")
+SHARDED = ("documents", "demonstrations", "candidates")
+"""Stages that are cut into source shards; what crosses sources comes behind them."""
+
+STAGES_THAT_REJECT = (*SHARDED, "curated_examples", "verified_examples", "sft_dataset")
 """In the order of the graph."""
 
 
@@ -48,8 +51,8 @@ def _curated_examples(recipe: Recipe) -> dg.AssetsDefinition:
         "curated_examples",
         group="curate",
         kinds={"python", "parquet"},
-        modules=("curation.curate.stage",),
-        settings=as_plain(recipe.curate_settings()),
+        modules=("curation.curate.stage", *modules_beside_rules(recipe)),
+        settings=[as_plain(recipe.curate_settings()), *protected_settings(recipe)],
         deps=["candidates", "demonstrations", "source_manifest"],
         check_specs=[rows_check(recipe, "curated_examples"), _alarm_check(recipe)],
         description="Rows that passed the rules: screened, no duplicates, no contradictions, no leaks, one split a group.",
@@ -61,13 +64,24 @@ def _curated_examples(recipe: Recipe) -> dg.AssetsDefinition:
         run = run_stage(
             home,
             asset=recipe.asset("curated_examples"),
-            inputs=inputs,
+            inputs=[*inputs, *protected_files(recipe)],
             code=arguments["code_version"],
             make=lambda _: _curate(recipe, home, inputs),
         )
         return as_result(home, run, [rows_result(run), _alarm_result(run)])
 
     return curated_examples
+
+
+def review_keys_snapshot(recipe: Recipe, curated: Snapshot) -> Snapshot:
+    """Return which rows a quality suite sends to review as an input of its own: it is no part of the version of the rows."""
+    keys = sorted(curated.values.get("review_keys", {}))
+    return Snapshot(asset=recipe.asset("curated_examples/review_keys"), partition="", version=content_hash(keys))
+
+
+def modules_beside_rules(recipe: Recipe) -> tuple[str, ...]:
+    """Return what code, besides that of the rules, decides which rows are dropped: that of protected items and of vectors."""
+    return (*protected_modules(recipe), *(("curation.embedding.choose",) if recipe.embedding_model else ()))
 
 
 def _curate(recipe: Recipe, home: Home, inputs: list[Snapshot]) -> Outputs:
@@ -82,7 +96,7 @@ def _curate(recipe: Recipe, home: Home, inputs: list[Snapshot]) -> Outputs:
             tasks=rows["tasks"],
             version=row_check_version(recipe),
             known=_known_checks(recipe, store),
-            benchmark_items=read_benchmarks(recipe.contamination),
+            benchmark_items=protected_items(recipe),
             embedder=embedder,
         )
     num_in, num_out = (
@@ -172,8 +186,8 @@ def _rejections(recipe: Recipe) -> dg.AssetsDefinition:
     @declared(arguments)
     def rejections(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:
         store = home.store()
-        inputs = shard_snapshots(recipe, store, *STAGES_THAT_REJECT[:3])
-        inputs += [store.snapshot(recipe.asset(name)) for name in STAGES_THAT_REJECT[3:]]
+        inputs = shard_snapshots(recipe, store, *SHARDED)
+        inputs += [store.snapshot(recipe.asset(name)) for name in STAGES_THAT_REJECT if name not in SHARDED]
         roots = [item.tables["rejections"].root for item in inputs]
         run = run_stage(
             home,

@@ -10,10 +10,12 @@ from typing import Any
 import dagster as dg
 
 from assets.audit import training_sets
-from assets.curated import ROW_CLASSES, STAGES_THAT_REJECT, read_rows, shard_snapshots
+from assets.curated import ROW_CLASSES, read_rows, shard_snapshots
 from assets.declare import as_result, declared, describe
 from assets.funnel import stage_rows
+from assets.presentation import page_link
 from assets.recipe import Recipe
+from assets.reviewed_documents import finding_snapshots
 from assets.stage import Outputs, run_stage
 from curation.data_card.compose import CardInputs, compose_card
 from curation.data_card.export import write_card
@@ -39,7 +41,7 @@ def _dataset_card(recipe: Recipe) -> dg.AssetsDefinition:
         group="datasets",
         kinds={"markdown", "html"},
         modules=("curation.data_card.compose", "curation.data_card.export"),
-        settings=[recipe.terms, recipe.sources],
+        settings=[recipe.description, recipe.owner, recipe.terms, recipe.sources],
         deps=_names(recipe),
         description="Sources, terms, counts, filters, leaks, personal data and hashes: Markdown, Croissant and a page.",
     )
@@ -51,12 +53,12 @@ def _dataset_card(recipe: Recipe) -> dg.AssetsDefinition:
         run = run_stage(
             home,
             asset=recipe.asset("dataset_card"),
-            inputs=inputs.values(),
+            inputs=[*inputs.values(), *finding_snapshots(_screened(recipe, store, inputs))],
             code=arguments["code_version"],
             make=lambda _: _write(recipe, home, inputs),
         )
         folder = store.get_folder(run.snapshot.folders["card"])
-        page = dg.MetadataValue.url((folder / "index.html").as_uri())
+        page = page_link(run.snapshot.asset, run.snapshot.folders["card"])
         return as_result(home, run, card=shown_card(folder), page=page)
 
     return dataset_card
@@ -83,10 +85,15 @@ def _write(recipe: Recipe, home: Home, inputs: dict[str, Snapshot]) -> Outputs:
     return Outputs(folders={"card": folder}, values=values)
 
 
+def _screened(recipe: Recipe, store: Store, inputs: dict[str, Snapshot]) -> list[Snapshot]:
+    """Return the snapshots of what was searched for personal data."""
+    return [*shard_snapshots(recipe, store, "documents", "demonstrations"), inputs["curated_examples"]]
+
+
 def _card_inputs(recipe: Recipe, store: Store, inputs: dict[str, Snapshot]) -> CardInputs:
     sets = [inputs[name] for name in (*training_sets(recipe), "eval_set")]
     curated, audit = inputs["curated_examples"], inputs["dataset_audit"]
-    screened = [*shard_snapshots(recipe, store, *STAGES_THAT_REJECT[:2]), curated]
+    screened = _screened(recipe, store, inputs)
     findings = [row for item in screened for row in store.read_table(PrivacyFinding, item.tables["findings"].root)]
     return CardInputs(
         name=recipe.name,

@@ -1,7 +1,7 @@
 """Stage datasets: what evaluation and the training stages read, cut from the verified rows by split."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
@@ -122,15 +122,17 @@ DATASETS = {
         make=_corpus,
     ),
 }
+REVIEWED_CORPUS = replace(DATASETS["dapt_corpus"], deps=("verified_examples",), inputs=_verified)
+"""The corpus of a recipe that reviews documents: those that people kept."""
 
 
 def build(recipe: Recipe) -> list[Any]:
     """Return the assets of this stage that the recipe's training stages need."""
-    unused = {"preference_dataset"} if recipe.training.preference is None else set()
-    has_ratings = recipe.review.policy != "none" or any(source.role == "demonstrations" for source in recipe.sources)
-    unused |= set() if has_ratings else {"unpaired_dataset"}
+    unused = set() if recipe.training.reads("preference_dataset") else {"preference_dataset"}
+    unused |= set() if recipe.has_ratings else {"unpaired_dataset"}
     unused |= set() if recipe.generate.makes_tasks else {"prompt_dataset"}
-    return [_asset(recipe, name, dataset) for name, dataset in DATASETS.items() if name not in unused]
+    datasets = DATASETS if recipe.review.documents == "none" else DATASETS | {"dapt_corpus": REVIEWED_CORPUS}
+    return [_asset(recipe, name, dataset) for name, dataset in datasets.items() if name not in unused]
 
 
 def _asset(recipe: Recipe, name: str, dataset: _Dataset) -> dg.AssetsDefinition:

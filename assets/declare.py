@@ -28,13 +28,15 @@ def describe(
     group: str,
     kinds: Iterable[str],
     modules: tuple[str, ...],
+    leaves: tuple[str, ...] = (),
     settings: Any = None,
     deps: Iterable[str] = (),
     **more: Any,
 ) -> dict[str, Any]:
     """Return the keyword arguments of `dg.asset` for one asset of a recipe.
 
-    The code version covers the domain modules and the settings (the parts of the recipe that the asset reads).
+    The code version covers the domain modules (see `code_version` for `leaves`) and the settings, which are the parts of the
+    recipe that the asset reads.
     """
     assert group in GROUPS, group
     return {
@@ -42,7 +44,7 @@ def describe(
         "group_name": group,
         "kinds": set(kinds),
         "owners": [recipe.owner] if recipe.owner else None,
-        "code_version": content_hash([code_version(*modules), as_plain(settings)])[:16],
+        "code_version": content_hash([code_version(*modules, leaves=leaves), as_plain(settings)])[:16],
         "deps": [dg.AssetKey([recipe.name, dep]) for dep in deps],
         "tags": {"tunewright/recipe": recipe.name},
         **more,

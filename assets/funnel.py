@@ -5,14 +5,11 @@ stage_rows(recipe, store)[0]      StageRows(stage="documents", kept=1282, reject
 
 from collections import Counter
 
-from assets.curated import STAGES_THAT_REJECT, shard_snapshots
+from assets.curated import SHARDED, STAGES_THAT_REJECT, shard_snapshots
 from assets.recipe import Recipe
 from curation.records import Rejection
 from curation.store import NOT_IN_VERSION, Store
-from evaluation.report_inputs import StageRows
-
-NUM_SHARDED = 3
-"""The first stages are cut into source shards."""
+from evaluation.report.inputs import StageRows
 
 
 def stage_rows(recipe: Recipe, store: Store) -> tuple[StageRows, ...]:
@@ -21,10 +18,11 @@ def stage_rows(recipe: Recipe, store: Store) -> tuple[StageRows, ...]:
 
 
 def _count(recipe: Recipe, store: Store, name: str) -> StageRows:
-    is_sharded = name in STAGES_THAT_REJECT[:NUM_SHARDED]
+    is_sharded = name in SHARDED
     found = shard_snapshots(recipe, store, name) if is_sharded else [store.snapshot(recipe.asset(name))]
     tables = [(table_name, table) for item in found for table_name, table in item.tables.items()]
-    kept = sum(table.num_rows for table_name, table in tables if table_name not in NOT_IN_VERSION)
+    uncounted = NOT_IN_VERSION if is_sharded else (*NOT_IN_VERSION, "documents")  # reviewed documents are no rows
+    kept = sum(table.num_rows for table_name, table in tables if table_name not in uncounted)
     reasons = Counter(
         reason
         for item in found

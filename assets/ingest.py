@@ -10,10 +10,10 @@ import dagster as dg
 
 from assets.charts import escape, length_bins
 from assets.declare import as_result, declared, describe, rows_check, rows_result
+from assets.protected_items import protected_files, protected_items, protected_modules, protected_settings
 from assets.recipe import Recipe
 from assets.stage import Outputs, StageRun, run_stage
 from assets.withdrawals import withdrawal_snapshot
-from curation.contamination.benchmarks import read_benchmarks
 from curation.curate.intake import TABLES, TABLES_OF_ROLE, take_in
 from curation.errors import UnknownShardError
 from curation.home import Home
@@ -104,8 +104,8 @@ def _read(recipe: Recipe, store: Store, shard_key: str, role: str, standing: tup
     if source.role != role:
         empty: dict[str, tuple[type, tuple[()]]] = {TABLES[cls]: (cls, ()) for cls in TABLES_OF_ROLE[role]}
         return Outputs(tables=dict(empty), values={"rows_in": 0, "rows_out": 0, "rejected": 0})
-    benchmark_items = read_benchmarks(recipe.contamination)
-    taken = take_in(store, source, shard_key, recipe.curate_settings(), benchmark_items, standing)
+    items = protected_items(recipe) if role == "documents" else ()  # examples are compared with items when they are curated
+    taken = take_in(store, source, shard_key, recipe.curate_settings(), items, standing)
     values = {
         "rows_in": taken.rows_in,
         "rows_out": taken.rows_out,
@@ -116,14 +116,19 @@ def _read(recipe: Recipe, store: Store, shard_key: str, role: str, standing: tup
     return Outputs(stored=dict(taken.tables), values=values)
 
 
+def _items(recipe: Recipe, name: str) -> tuple[Snapshot, ...]:
+    """Return the files of evaluation tasks and probes as an input of documents, which may not give their items away."""
+    return protected_files(recipe) if name == "documents" else ()
+
+
 def _ingest_asset(recipe: Recipe, name: str) -> dg.AssetsDefinition:
     arguments = describe(
         recipe,
         name,
         group="ingest",
         kinds={"python", "parquet"},
-        modules=MODULES,
-        settings=[recipe.sources, recipe.privacy, recipe.contamination, recipe.curate.rules],
+        modules=(*MODULES, *protected_modules(recipe)),
+        settings=[recipe.sources, recipe.privacy, recipe.contamination, recipe.curate.rules, protected_settings(recipe)],
         deps=["source_shard"],
         description=DESCRIPTIONS[name],
         partitions_def=shard_partitions(recipe),
@@ -137,7 +142,7 @@ def _ingest_asset(recipe: Recipe, name: str) -> dg.AssetsDefinition:
             home,
             asset=recipe.asset(name),
             partition=key,
-            inputs=[_shard(recipe, key), withdrawal_snapshot(recipe, key, standing)],
+            inputs=[_shard(recipe, key), withdrawal_snapshot(recipe, key, standing), *_items(recipe, name)],
             code=arguments["code_version"],
             make=lambda _: _read(recipe, home.store(), key, name, standing),
         )

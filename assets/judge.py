@@ -17,9 +17,9 @@ from curation.review.queue import open_queue
 CHECK = "judge_agrees_with_people"
 
 
-def build_checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
+def build_checks(recipe: Recipe, condition: dg.AutomationCondition[Any] | None = None) -> list[dg.AssetChecksDefinition]:
     """Return the check of a recipe that has a judge."""
-    return [_agreement_check(recipe, recipe.judge)] if recipe.judge is not None else []
+    return [_agreement_check(recipe, recipe.judge, condition)] if recipe.judge is not None else []
 
 
 def judge_agreement(recipe: Recipe, home: Home, config: JudgeConfig) -> Agreement:
@@ -32,10 +32,13 @@ def judge_agreement(recipe: Recipe, home: Home, config: JudgeConfig) -> Agreemen
     return agree_on_rows(examples, {item.key: item.record_key for item in items}, verdicts, config)
 
 
-def _agreement_check(recipe: Recipe, config: JudgeConfig) -> dg.AssetChecksDefinition:
+def _agreement_check(
+    recipe: Recipe, config: JudgeConfig, condition: dg.AutomationCondition[Any] | None
+) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=dg.AssetKey([recipe.name, "verified_examples"]),
         name=CHECK,
+        automation_condition=condition,
         description=f"The judge's kappa with people is at least {config.kappa_floor}; below it, it gives advice to nobody.",
     )
     def judge_agrees_with_people(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:

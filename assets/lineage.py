@@ -15,12 +15,13 @@ CHECK = "lineage_is_complete"
 ROWS_NAMED = 10
 
 
-def build_checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
+def build_checks(recipe: Recipe, condition: dg.AutomationCondition[Any] | None = None) -> list[dg.AssetChecksDefinition]:
     """Return the check on `curated_examples`."""
 
     @dg.asset_check(
         asset=dg.AssetKey([recipe.name, "curated_examples"]),
         name=CHECK,
+        automation_condition=condition,
         description="Every row says what it rests on, what made it, with which call and template, and under which terms.",
     )
     def lineage_is_complete(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:

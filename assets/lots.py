@@ -19,9 +19,9 @@ MAX_ROWS = 200
 _ORDER = {"reject": 0, "undecided": 1, "accept": 2}
 
 
-def build_checks(recipe: Recipe) -> list[dg.AssetChecksDefinition]:
+def build_checks(recipe: Recipe, condition: dg.AutomationCondition[Any] | None = None) -> list[dg.AssetChecksDefinition]:
     """Return the check of a recipe that has lots."""
-    return [_lots_check(recipe)] if recipe.review.lots is not None else []
+    return [_lots_check(recipe, condition)] if recipe.review.lots is not None else []
 
 
 def read_lots(recipe: Recipe, home: Home) -> Lots:
@@ -33,10 +33,11 @@ def read_lots(recipe: Recipe, home: Home) -> Lots:
         return inspect_rows(items, queue.current_verdicts(recipe.review.accept), recipe.review, required)
 
 
-def _lots_check(recipe: Recipe) -> dg.AssetChecksDefinition:
+def _lots_check(recipe: Recipe, condition: dg.AutomationCondition[Any] | None) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=dg.AssetKey([recipe.name, "verified_examples"]),
         name=CHECK,
+        automation_condition=condition,
         description="Every lot was accepted by its sample. A lot that fails is inspected in full before anything is trained.",
     )
     def lots_accepted(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:

@@ -7,8 +7,9 @@ from typing import Any
 
 import dagster as dg
 
-from assets.charts import bar_chart, escape, most_frequent, share_chart
+from assets.charts import bar_chart, escape, in_order, most_frequent, share_chart
 from assets.stage import StageRun
+from curation.pages import page_address
 from curation.records import (
     ContaminationPair,
     Document,
@@ -20,7 +21,10 @@ from curation.records import (
     VerifiableTask,
 )
 from curation.store import NOT_IN_VERSION, Store
-from evaluation.records import EvalAnswer, Score
+from evaluation.forgetting.records import ProbeResult, SuiteItem
+from evaluation.judge.records import JudgedLabel, JudgedPair
+from evaluation.memorisation.records import RowProbe
+from evaluation.records import AnswerTiming, EvalAnswer, EvalItem, Score
 
 _ROWS = (
     Document,
@@ -31,20 +35,30 @@ _ROWS = (
     Rejection,
     ReviewItem,
     ContaminationPair,
+    AnswerTiming,
     EvalAnswer,
+    EvalItem,
     Score,
+    JudgedPair,
+    JudgedLabel,
+    SuiteItem,
+    ProbeResult,
+    RowProbe,
 )
 RECORDS: dict[str, type] = {cls.__name__: cls for cls in _ROWS}
 SAMPLE_ROWS = 5
 CELL_CHARS = 160
 MAX_REJECTED_SAMPLES = 12
+PLOT_CHARS = 48
+"""Bars of a curve: more is cut off by the page."""
 
 
 def metadata_of(store: Store, run: StageRun) -> dict[str, Any]:
     """Return the metadata of one materialization."""
     snapshot = run.snapshot
     metadata: dict[str, Any] = {f"num_{name}": table.num_rows for name, table in snapshot.tables.items()}
-    metadata |= {name: displayable(value) for name, value in snapshot.values.items() if isinstance(value, (int, float, str))}
+    shown = {name: value for name, value in snapshot.values.items() if isinstance(value, (int, float, str)) and value != ""}
+    metadata |= {name: displayable(value) for name, value in shown.items()}
     metadata["reused"] = dg.MetadataValue.bool(run.is_reused)
     for name, table in snapshot.tables.items():
         is_shown = table.num_rows and name not in NOT_IN_VERSION
@@ -60,10 +74,16 @@ def metadata_of(store: Store, run: StageRun) -> dict[str, Any]:
     return metadata
 
 
+def page_link(asset: str, folder_hash: str) -> dg.UrlMetadataValue:
+    """Link a stored page on the address of the Dagster UI, as `make dev` serves it; browsers open no file from there."""
+    return dg.MetadataValue.url(page_address(asset, folder_hash))
+
+
 def _chart(name: str, chart: dict[str, Any]) -> str:
     """Draw `rows_by_language` as counts of rows, `real_share_by_slice` as shares of a whole."""
     what, _, label = name.rpartition("_by_")
-    return share_chart(chart, label=label) if what.endswith("share") else bar_chart(chart, label=label, value="rows")
+    label, drawn = label.replace("_", " "), in_order(chart)
+    return share_chart(drawn, label=label) if what.endswith("share") else bar_chart(drawn, label=label, value="rows")
 
 
 def displayable(value: Any) -> Any:
@@ -114,13 +134,18 @@ def loss_plot(values: dict[str, Any]) -> dict[str, Any]:
     curve = values.get("loss_curve") or []
     if not curve:
         return {}
-    losses = [float(point[1]) for point in curve]
-    step = max(1, len(losses) // 60)
-    finite = [loss for loss in losses if math.isfinite(loss)] or [0.0]
-    bars = "".join(_bar(loss, min(finite), max(finite)) for loss in losses[::step])
-    text = f"`{bars}`\n\nloss {losses[0]:.3f} at step {curve[0][0]}, {losses[-1]:.3f} at step {curve[-1][0]}"
     points = [[point[0], displayable(float(point[1]))] for point in curve]
-    return {"loss": dg.MetadataValue.md(text), "loss_curve": dg.MetadataValue.json(points)}
+    return {"loss": dg.MetadataValue.md(text_plot("loss", curve)), "loss_curve": dg.MetadataValue.json(points)}
+
+
+def text_plot(name: str, points: list[Any]) -> str:
+    """Draw (step, value) points as one line of bars that can be read on an asset's page, with the first and the last value."""
+    values = [float(point[1]) for point in points]
+    step = math.ceil(len(values) / PLOT_CHARS)
+    finite = [value for value in values if math.isfinite(value)] or [0.0]
+    bars = "".join(_bar(value, min(finite), max(finite)) for value in values[::step])
+    first, last = (f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.3g}" for value in (values[0], values[-1]))
+    return f"`{bars}`\n\n{name} {first} at step {points[0][0]}, {last} at step {points[-1][0]}"
 
 
 def _bar(value: float, low: float, high: float) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 
 from assets.checks import ASSET_OF, checked_tables, read_checked_table
-from assets.curated import STAGES_THAT_REJECT, shard_snapshots
+from assets.curated import SHARDED, shard_snapshots
 from assets.declare import as_result, declared, describe
-from assets.funnel import NUM_SHARDED
+from assets.presentation import page_link
 from assets.recipe import Recipe
 from assets.stage import Outputs, run_stage
 from curation.files import write_atomically
@@ -31,7 +31,7 @@ def _quality_report(recipe: Recipe) -> dg.AssetsDefinition:
         "quality_report",
         group="datasets",
         kinds={"html"},
-        modules=("curation.quality.page",),
+        modules=("curation.quality.page", "curation.quality.flatten"),
         settings=recipe.quality,
         deps=[ASSET_OF.get(table, table) for table in tables],
         description="All quality suites on one offline page: what holds, what does not, in which rows.",
@@ -47,15 +47,14 @@ def _quality_report(recipe: Recipe) -> dg.AssetsDefinition:
             code=arguments["code_version"],
             make=lambda _: _write(recipe, home, tables),
         )
-        page = store.get_folder(run.snapshot.folders["report"]) / "index.html"
-        return as_result(home, run, page=dg.MetadataValue.url(page.as_uri()))
+        return as_result(home, run, page=page_link(run.snapshot.asset, run.snapshot.folders["report"]))
 
     return quality_report
 
 
 def _inputs(recipe: Recipe, store: Store, table: TableName) -> list[Snapshot]:
     asset = ASSET_OF.get(table, table)
-    if table in STAGES_THAT_REJECT[:NUM_SHARDED]:
+    if table in SHARDED:
         return shard_snapshots(recipe, store, asset)
     return [store.snapshot(recipe.asset(asset))]
 

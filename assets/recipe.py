@@ -29,8 +29,12 @@ from curation.synthesis.config import ON_DEMONSTRATIONS, ON_DOCUMENTS, ON_NOTHIN
 from curation.synthesis.stage import CandidateSettings
 from curation.synthesis.teachers.config import TeacherConfig, check_teachers
 from curation.terms.config import TermsConfig
-from evaluation.config import EvaluationConfig, ReleaseConfig
-from training.config import Stage, TrainingConfig
+from evaluation.config import EvaluationConfig
+from evaluation.forgetting.config import ForgettingConfig
+from evaluation.gate.promises import check_release
+from evaluation.papers.config import PapersConfig
+from evaluation.release.config import ReleaseConfig
+from training.config import TrainingConfig
 
 
 @config
@@ -103,8 +107,14 @@ class Recipe:
     evaluation: EvaluationConfig = EvaluationConfig()
     """Held-out items, comparators and metrics."""
 
+    forgetting: ForgettingConfig | None = None
+    """What a model has to know still after every stage of training. Null: not measured."""
+
     release: ReleaseConfig = ReleaseConfig()
     """What a candidate has to show before it is promoted."""
+
+    papers: PapersConfig = PapersConfig()
+    """What only people can say about the model, for its card and its bill of materials."""
 
     def __post_init__(self) -> None:
         check(
@@ -129,6 +139,10 @@ class Recipe:
         check_teachers(self.all_teachers)
         has_endpoint = self.batch is None or self.uses_model
         check(has_endpoint, "batch", "has no effect without a teacher of kind 'openai'", "batch")
+        check_release(self.evaluation, self.release)
+        asks_teacher = "teacher" in self.evaluation.comparators
+        problem = "names the teacher, and an extractive one answers no questions: give a teacher of kind 'openai'"
+        check(not asks_teacher or self.all_teachers[0].kind == "openai", "evaluation.comparators", problem, "teacher")
         self._check_stages()
 
     def _check_stages(self) -> None:
@@ -145,13 +159,21 @@ class Recipe:
         check(has_documents or not on_documents, "sources", problem, on_documents)
         problem = "needs a source with role demonstrations, since generate starts from them"
         check(has_demonstrations or not on_demonstrations, "sources", problem, on_demonstrations)
-        if self.training.preference is not None:
-            check(
-                self.generate.pairs is not None,
-                "training.preference",
-                "DPO needs preference pairs: add a `generate.pairs` section, or drop this one",
-                "generate.pairs missing",
+        for position, stage in enumerate(self.training.stages):
+            has_pairs = stage.data.table != "pairs" or self.generate.pairs is not None
+            problem = f"(method '{stage.method}') needs preference pairs: add a `generate.pairs` section, or drop this stage"
+            check(has_pairs, f"training.stages.{position}", problem, "generate.pairs missing")
+            has_tasks = stage.data.table != "tasks" or self.generate.makes_tasks
+            problem = (
+                f"(method '{stage.method}') needs verifiable tasks: add a `generate` method that makes them, or set "
+                "`rl: {prompts: examples}` and name a grader in `rewards`"
             )
+            check(has_tasks, f"training.stages.{position}", problem, "no tasks are generated")
+            has_ratings = stage.data.table != "unpaired" or self.has_ratings
+            problem = (
+                f"(method '{stage.method}') needs ratings: a source with role demonstrations that has them, or a review policy"
+            )
+            check(has_ratings, f"training.stages.{position}", problem, "no ratings")
 
     def curate_settings(self) -> CurateSettings:
         """Return the sections that curation reads."""
@@ -163,6 +185,11 @@ class Recipe:
             licenses={source.name: source.license for source in self.sources},
             suite=self.quality.suite("curated_examples"),
         )
+
+    @property
+    def has_ratings(self) -> bool:
+        """Whether answers may be rated good or bad: by a review, or in the demonstrations."""
+        return self.review.policy != "none" or any(source.role == "demonstrations" for source in self.sources)
 
     @property
     def embedding_model(self) -> str | None:
@@ -203,16 +230,6 @@ class Recipe:
             if source.name == name:
                 return source
         raise UnknownShardError(recipe=self.name, shard=shard)
-
-    @property
-    def training_stages(self) -> tuple[Stage, ...]:
-        """The training stages that this recipe asks for, in order."""
-        optional: tuple[tuple[Stage, object], ...] = (
-            ("dapt", self.training.dapt),
-            ("sft", self.training.sft),
-            ("preference", self.training.preference),
-        )
-        return ("base", *(stage for stage, section in optional if section is not None))
 
 
 RECIPES = Path(os.environ.get("TUNEWRIGHT_RECIPES") or Path(__file__).parent.parent / "recipes")

@@ -10,12 +10,15 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
-from assets.curated import shard_snapshots
+from assets.curated import ROW_CLASSES, review_keys_snapshot
 from assets.declare import as_result, declared, describe, rows_check, rows_result
 from assets.recipe import Recipe
+from assets.reviewed_documents import add_documents, document_inputs, document_review, read_documents
 from assets.stage import Outputs, StageRun, run_stage
+from curation.errors import ReviewGateError
 from curation.home import Home
 from curation.ids import content_hash
+from curation.lineage.withdrawals import standing_withdrawals
 from curation.records import (
     Document,
     Example,
@@ -26,18 +29,21 @@ from curation.records import (
     UnpairedPreference,
     Verdict,
     VerifiableTask,
+    record_hash,
 )
 from curation.review.automatic import run_automatic_reviewers
+from curation.review.documents import build_document_items
 from curation.review.gate import verify_gate
-from curation.review.items import Evidence, Row, build_items, evidence_lookup
+from curation.review.items import Row, build_items, evidence_lookup
 from curation.review.lots.offers import store_lots
 from curation.review.queue import Counts, open_queue
 from curation.review.reviewers.advice import priorities
+from curation.review.reviewers.gold import withdraw_orphans
 from curation.review.reviewers.planting import top_up
 from curation.review.reviewers.settings import ReviewerSettings, store_settings
 from curation.review.verdicts import apply_verdicts, kto_labels
 from curation.store import Snapshot, Store
-from training.config import Stage
+from training.config import TrainingData
 
 
 def build(recipe: Recipe) -> list[Any]:
@@ -76,11 +82,6 @@ def review_url(recipe: Recipe, home: Home) -> str:
     return f"{home.review_url}/recipes/{recipe.name}"
 
 
-def _evidence(recipe: Recipe, store: Store) -> Evidence:
-    documents = shard_snapshots(recipe, store, "documents")
-    return evidence_lookup(row for item in documents for row in store.read_table(Document, item.tables["documents"].root))
-
-
 class Curated(NamedTuple):
     """The curated rows that people review."""
 
@@ -104,24 +105,26 @@ def _required(recipe: Recipe, store: Store) -> frozenset[str]:
 
 
 def _review_queue(recipe: Recipe) -> dg.AssetsDefinition:
+    added = add_documents(recipe)
     arguments = describe(
         recipe,
         "review_queue",
         group="review",
         kinds={"python", "sqlite"},
-        modules=("curation.review.items", "curation.review.automatic"),
-        settings=recipe.review,
-        deps=["curated_examples"],
+        modules=("curation.review.items", "curation.review.automatic", *added.modules),
+        settings=[recipe.review, *added.settings],
+        deps=["curated_examples", *added.deps],
         description="The rows that need a verdict, each shown with the source text it rests on.",
     )
 
     @declared(arguments)
     def review_queue(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:
         store = home.store()
+        curated = _curated_snapshot(recipe, store)
         run = run_stage(
             home,
             asset=recipe.asset("review_queue"),
-            inputs=[store.snapshot(recipe.asset("curated_examples"))],
+            inputs=[curated, review_keys_snapshot(recipe, curated), *document_inputs(recipe, store)],
             code=arguments["code_version"],
             make=lambda _: _items(recipe, store),
         )
@@ -134,8 +137,10 @@ def _review_queue(recipe: Recipe) -> dg.AssetsDefinition:
 def _items(recipe: Recipe, store: Store) -> Outputs:
     rows = _curated(recipe, store)
     required = _required(recipe, store)
-    items = build_items(rows.examples, rows.pairs, _evidence(recipe, store), recipe.review, required, rows.tasks)
-    return Outputs(tables={"items": (ReviewItem, items)})
+    evidence = evidence_lookup(read_documents(recipe, store))
+    items = build_items(rows.examples, rows.pairs, evidence, recipe.review, required, rows.tasks)
+    items += build_document_items(document_review(recipe, store), recipe.review)
+    return Outputs(tables={"items": (ReviewItem, sorted(items, key=lambda item: item.key))})
 
 
 def _sync(recipe: Recipe, home: Home, run: StageRun) -> Counts:
@@ -143,9 +148,11 @@ def _sync(recipe: Recipe, home: Home, run: StageRun) -> Counts:
     with open_queue(home, recipe.name) as queue:
         queue.sync_items(items, recipe.review, _priorities(recipe, items))
         store_settings(queue, ReviewerSettings.of(recipe.review, recipe.judge))
-        top_up(queue, recipe.review)
         store_lots(queue, items, recipe.review, _required(recipe, home.store()))
-        run_automatic_reviewers(queue, items, recipe.review)
+        if standing_withdrawals(home):
+            withdraw_orphans(queue)
+        top_up(queue, recipe.review)
+        run_automatic_reviewers(queue, [item for item in items if item.kind != "document"], recipe.review)
         return queue.counts()
 
 
@@ -170,14 +177,15 @@ def _review_verdicts(recipe: Recipe) -> Any:
 
 
 def _verified_examples(recipe: Recipe) -> dg.AssetsDefinition:
+    added = add_documents(recipe)
     arguments = describe(
         recipe,
         "verified_examples",
         group="review",
         kinds={"parquet"},
-        modules=("curation.review.verdicts",),
-        settings=recipe.review,
-        deps=["curated_examples", "review_queue", "review_verdicts"],
+        modules=("curation.review.verdicts", *added.modules),
+        settings=[recipe.review, *added.settings],
+        deps=["curated_examples", "review_queue", "review_verdicts", *added.deps],
         description="What people accepted, edited or preferred; rows that still wait are in the rejections.",
         check_specs=[rows_check(recipe, "verified_examples"), _review_check(recipe)],
     )
@@ -185,6 +193,7 @@ def _verified_examples(recipe: Recipe) -> dg.AssetsDefinition:
     @declared(arguments)
     def verified_examples(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:
         inputs = [home.store().snapshot(recipe.asset(name)) for name in ("curated_examples", "review_queue")]
+        inputs += [review_keys_snapshot(recipe, inputs[0]), *document_inputs(recipe, home.store())]
         run = run_stage(
             home,
             asset=recipe.asset("verified_examples"),
@@ -199,7 +208,7 @@ def _verified_examples(recipe: Recipe) -> dg.AssetsDefinition:
 
 
 def _verify(recipe: Recipe, home: Home) -> Outputs:
-    rows = _curated(recipe, home.store())
+    rows, documents = _curated(recipe, home.store()), document_review(recipe, home.store())
     with open_queue(home, recipe.name) as queue:
         verdicts = queue.current_verdicts(recipe.review.accept)
     verified = apply_verdicts(
@@ -209,12 +218,15 @@ def _verify(recipe: Recipe, home: Home) -> Outputs:
         config=recipe.review,
         required=_required(recipe, home.store()),
         tasks=rows.tasks,
+        documents=documents,
     )
     by_people = {key: verdict for key, verdict in verdicts.items() if verdict.reviewer_kind == "human"}
-    labels = kto_labels(rows.examples, verdicts=by_people, config=recipe.review)
+    labelled = [row for row in rows.examples if row.key not in verified.withheld]
+    labels = kto_labels(labelled, verdicts=by_people, config=recipe.review)
+    num_in = len(rows.examples) + len(rows.pairs) + len(rows.tasks) + len(documents.documents)
     values = {
-        "rows_in": len(rows.examples) + len(rows.pairs) + len(rows.tasks) + verified.num_added + len(labels),
-        "rows_out": len(verified.examples) + len(verified.pairs) + len(verified.tasks) + len(labels),
+        "rows_in": num_in + verified.num_added + len(labels),
+        "rows_out": len(verified.examples) + len(verified.pairs) + len(verified.tasks) + len(verified.documents) + len(labels),
         "labels": len(labels),
         "rejected": len(verified.rejections),
         "open_items": len(verified.open_items),
@@ -226,6 +238,8 @@ def _verify(recipe: Recipe, home: Home) -> Outputs:
         "unpaired": (UnpairedPreference, labels),
         "rejections": (Rejection, verified.rejections),
     }
+    if recipe.review.documents != "none":
+        tables["documents"] = (Document, verified.documents)
     return Outputs(tables=tables, values=values)
 
 
@@ -246,19 +260,42 @@ def _review_result(recipe: Recipe, home: Home, run: StageRun) -> dg.AssetCheckRe
     return dg.AssetCheckResult(check_name="review_complete", passed=num_open == 0, description=description, metadata=metadata)
 
 
-def pass_review_gate(recipe: Recipe, home: Home, stage: Stage) -> dict[str, Any]:
-    """Recompute the review gate for what a training stage is about to learn from, and return what it rests on as metadata.
+def _pass_ratings(recipe: Recipe, home: Home, rows: Sequence[Any]) -> None:
+    """Refuse ratings that neither stand in the curated rows nor follow from the verdicts as they are now.
+
+    Raises:
+        ReviewGateError: naming the first one.
+    """
+    store = home.store()
+    curated = store.read_table(UnpairedPreference, _curated_snapshot(recipe, store).tables["unpaired"].root)
+    given: list[Any] = [*curated, *_verify(recipe, home).tables["unpaired"][1]]
+    accepted = {record_hash(row) for row in given}
+    for row in rows:
+        if record_hash(row) not in accepted:
+            problem = "a rating of the data set does not follow from the verdicts as they are now."
+            raise ReviewGateError(problem=problem, row=f"{row.key} (hash {record_hash(row)})", where=review_url(recipe, home))
+
+
+def _curated_snapshot(recipe: Recipe, store: Store) -> Snapshot:
+    return store.snapshot(recipe.asset("curated_examples"))
+
+
+def pass_review_gate(recipe: Recipe, home: Home, data: TrainingData) -> dict[str, Any]:
+    """Recompute the review gate for the data set that is about to be learnt from, and return what it rests on as metadata.
+
+    A corpus waits for documents only; it is gated where the recipe reviews them.
 
     Raises:
         ReviewGateError: naming the first bad row; nothing is trained then.
     """
     store = home.store()
-    curated = _curated(recipe, store)
-    rows: list[Row] = []
-    if stage == "sft":
-        rows += store.read_table(Example, store.snapshot(recipe.asset("sft_dataset")).tables["examples"].root)
-    else:
-        rows += store.read_table(PreferencePair, store.snapshot(recipe.asset("preference_dataset")).tables["pairs"].root)
+    curated = _curated(recipe, store) if data.is_reviewed else Curated([], [], [])
+    record: Any = ROW_CLASSES[data.table] if data.is_reviewed else Document
+    root = store.snapshot(recipe.asset(data.dataset)).tables[data.table].root
+    rows: list[Row | Document] = list(store.read_table(record, root))
+    if data.table == "unpaired":
+        _pass_ratings(recipe, home, rows)
+        rows = []  # what they rest on, the examples and their verdicts, is looked at below
     with open_queue(home, recipe.name) as queue:
         gate = verify_gate(
             curated_examples=curated.examples,
@@ -269,6 +306,7 @@ def pass_review_gate(recipe: Recipe, home: Home, stage: Stage) -> dict[str, Any]
             config=recipe.review,
             where=review_url(recipe, home),
             required=_required(recipe, store),
+            documents=document_review(recipe, store),
         )
     return {
         "gate_policy": gate.policy,

@@ -75,6 +75,12 @@ def read_pandalm(root: Path) -> list[list[int]]:
     return [[row[f"annotator{number}"] for number in (1, 2, 3)] for row in rows]
 
 
+def read_pandalm_lengths(root: Path) -> list[float]:
+    """Return how many characters longer the first answer is than the second, for each pair."""
+    rows: list[dict[str, Any]] = json.loads((root / "pandalm_testset/testset-v1.json").read_text("utf-8"))
+    return [float(len(str(row["response1"])) - len(str(row["response2"]))) for row in rows]
+
+
 def measure_pandalm(root: Path) -> tuple[dict[str, float], bool]:
     """Return the kappa of each two people, and how their votes split."""
     ratings = read_pandalm(root)

@@ -32,6 +32,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from curation.bm25 import Bm25Index
+from curation.cited_answer import read_cited_answer
 from curation.curate.config import CurateConfig
 from curation.curate.split import split_of
 from curation.database import Database
@@ -39,8 +41,6 @@ from curation.ingest.config import SourceConfig
 from curation.ingest.sources import list_shards, read_shard
 from curation.records import Document, Example, Provenance
 from curation.synthesis.asking import Session, SessionTeacher
-from curation.synthesis.bm25 import Bm25Index
-from curation.synthesis.citations import read_cited_answer
 from curation.synthesis.distractors import DistractorPool, Passage, Wanted
 from curation.synthesis.ledger.request_ledger import MIGRATIONS, RequestLedger
 from curation.synthesis.methods.method import Inputs

@@ -28,8 +28,9 @@ from typing import Any
 import aiohttp
 import sqlalchemy as sa
 
+from benchmarks.review_app import RECIPE, open_queue
 from benchmarks.review_items import make_items
-from benchmarks.review_server import FIELD, RECIPE, free_port, open_queue, percentile, start_server
+from benchmarks.review_server import FIELD, free_port, percentile, start_server
 from curation.errors import LedgerTamperedError
 from curation.review import schema
 from curation.review.config import ReviewConfig

@@ -30,7 +30,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from benchmarks.review_server import RECIPE, fill, open_queue, percentile, serve_people
+from benchmarks.review_app import RECIPE, open_queue
+from benchmarks.review_server import fill, percentile, serve_people
 from curation.errors import TunewrightError
 from curation.review.queue import ReviewQueue
 from curation.review.queue.claims import Lease

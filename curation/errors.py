@@ -57,12 +57,24 @@ class TeacherRefusedError(TunewrightError):
     """The teacher endpoint {endpoint} refused request {request_id}: {reason}. Correct the model name, the key or the parameters; replies paid for so far are kept."""
 
 
+class HomeUnusableError(TunewrightError):
+    """The folder {folder} cannot be used: {reason}. Set {variable} to a folder that you may write to."""
+
+
+class StoreUnusableError(TunewrightError):
+    """The store that TUNEWRIGHT_STORE names ({kind}) cannot be opened: {reason}. Name a folder, or a URL such as s3://bucket/prefix or gs://bucket/prefix (`pip install 'tunewright[cloud]'`)."""
+
+
 class StoreFullError(TunewrightError):
     """Writing {path} failed: {reason}. Free some space and run the same command again; nothing half-written will be read."""
 
 
 class CorruptTableError(TunewrightError):
     """The stored file {path} is damaged ({reason}). Delete it and run the same command again: it is built anew from its inputs."""
+
+
+class TableLayoutError(TunewrightError):
+    """The table file {path} was written by another version of Tunewright ({reason}). Materialize the asset that makes it again."""
 
 
 class MissingTableError(TunewrightError):
@@ -87,6 +99,50 @@ class EmptyDatasetError(TunewrightError):
 
 class TrainingFailedError(TunewrightError):
     """Training '{stage}' failed: {reason}. The last valid checkpoint is kept in {folder}; run the same command again to go on from it."""
+
+
+class DeviceLostError(TunewrightError):
+    """Training '{stage}' lost its device: {reason}. The last valid checkpoint is kept in {folder}. Look at the device (`nvidia-smi`; the kernel's log names the hardware fault), then run the same command again to go on from there; another device will do as well."""
+
+
+class GenerationFailedError(TunewrightError):
+    """The engine '{engine}' did not write the answers that training needs: {reason}. Set `rl.engine: padded`, or lower batch_size or rl.max_new_tokens so that its cache has room."""
+
+
+class OtherRunError(TunewrightError):
+    """The checkpoint {folder} was made with {what}. It is neither used nor deleted. Set back what was changed to go on from it, give this run another work_folder, or delete the folder."""
+
+
+class TrackerMissingError(TunewrightError):
+    """The tracker '{tracker}' of training.trackers is not installed here. Install it (`pip install {tracker}`), or take it out of the recipe."""
+
+
+class QuantizationUnavailableError(TunewrightError):
+    """Tuning 'qlora' needs {missing}, which is not there. Install it, run on a machine that has it, or set `tuning: lora`."""
+
+
+class PackingLeakError(TunewrightError):
+    """Documents packed into one row are not kept apart under the attention '{attention}': changing one moved the other's logits by {difference}. Switch packing off for this model, or choose another attention."""
+
+
+class MemoryExhaustedError(TunewrightError):
+    """Training '{stage}' ran out of memory with {batch_size} rows at once, which cannot be fewer ({reason}). Switch gradient_checkpointing on, lower max_length, or train adapters (`tuning: lora` or `qlora`); `tunewright plan RECIPE` says what fits."""
+
+
+class TrialMemoryError(TunewrightError):
+    """The {what} of '{stage}' ran out of memory ({reason}). {advice}"""
+
+
+class TrialFailedError(TunewrightError):
+    """The {what} of '{stage}' broke off ({reason}). Correct the stage if that names one of its settings; where it happened stands in {log}."""
+
+
+class LauncherMissingError(TunewrightError):
+    """The launcher '{kind}' of the recipe needs {what}, which is not here. {advice}"""
+
+
+class ConflictError(TunewrightError, ValueError):
+    """{num_conflicts} of the training settings contradict each other or this machine: {conflicts}"""
 
 
 class ModelNotFoundError(TunewrightError):
@@ -157,8 +213,16 @@ class ExportError(TunewrightError):
     """The model '{name}' cannot be exported: {reason}. Materialize the model again, or free some space."""
 
 
+class ExportRefusedError(TunewrightError):
+    """The export of '{name}' was refused, and nothing of it is kept: {reason} Correct that, or choose other forms under `release.exports`, and materialize `exports` again."""
+
+
 class ChatFormatError(TunewrightError):
     """The chat template of the model cannot be trained with: {problem}. Choose another `base.model`, or correct its template."""
+
+
+class PreflightFailedError(TunewrightError):
+    """Preflight of '{stage}' stopped before a model was loaded: {problem} (rule {rule}). {advice}"""
 
 
 class UnknownShardError(TunewrightError):
@@ -231,7 +295,15 @@ class AuditGateError(TunewrightError):
     """Nothing is trained: {problem}. {detail}"""
 
 
+class QualityGateError(TunewrightError):
+    """Nothing is trained: the check '{check}' of {table} fails. {detail} Correct the rows, or the suite under `quality` in the recipe."""
+
+
 # graders
+
+
+class SandboxUnavailableError(TunewrightError):
+    """Code of the model is not run: the sandbox level '{level}' cannot be had here ({reason}). Run as root or on a kernel that gives users namespaces, or set TUNEWRIGHT_SANDBOX to a level that will do (strict, own_user, plain)."""
 
 
 class UnknownGraderError(TunewrightError):
@@ -271,101 +343,50 @@ class WithdrawnDataError(TunewrightError):
     """{what} is refused: it holds {num_rows} rows that descend from what was withdrawn, first '{row}' ({reason}). Run the recipe again from `documents` on, so that they are left out, or restore what was withdrawn."""
 
 
-# accounts of the review app
+# forgetting
 
 
-class PersonNameError(TunewrightError, ValueError):
-    """This name cannot be used: {problem}"""
+class SuiteError(TunewrightError):
+    """The items of the forgetting suite cannot be used: {file}: {reason}. Correct the file, or `forgetting.files` of the recipe."""
 
 
-class NameTakenError(TunewrightError, ValueError):
-    """The name '{name}', or one that looks like it, is taken. Choose another: names are never passed on, because verdicts stand under them."""
+# serving
 
 
-class PasswordRefusedError(TunewrightError, ValueError):
-    """This password cannot be used: {problem}. A few random words make a good one."""
+class NoChampionError(TunewrightError):
+    """'{recipe}' has no champion yet, so there is nothing to serve. Run it (`tunewright run {recipe}`), and see `tunewright history {recipe}` for what was refused and why."""
 
 
-class LoginRefusedError(TunewrightError):
-    """Name or password is wrong."""
+class ChampionChangedError(TunewrightError):
+    """The champion {model} of '{recipe}' is not served: {problem}. Materialize the model again, or make an earlier one live with `tunewright rollback {recipe}`."""
 
 
-class TooManyTriesError(TunewrightError):
-    """Too many tries. Wait {seconds} seconds, then try again."""
+class EngineMissingError(TunewrightError):
+    """The engine '{engine}' cannot be used here: {reason}. {advice}"""
 
 
-class InvitationInvalidError(TunewrightError):
-    """This link is not valid any more: it was used, has expired, or was replaced by a newer one. Ask a lead for a new one."""
+class EngineFailedError(TunewrightError):
+    """The engine '{engine}' stopped before it was ready ({reason}). What it said last stands in {log}."""
 
 
-class LastLeadError(TunewrightError):
-    """{name} is the only lead. Make somebody else a lead first, or nobody could manage the people."""
+class EngineMemoryError(TunewrightError):
+    """The engine '{engine}' ran out of memory while it loaded the model ({reason}; log: {log}). Stop what else uses the device, serve a smaller model, or use an engine that quantises (`--engine ollama` with a GGUF export)."""
 
 
-class UnknownPersonError(TunewrightError):
-    """There is nobody called '{name}'."""
+class ServePortError(TunewrightError):
+    """{host}:{port} cannot be listened on ({reason}). Stop what listens there, or choose another port with `--port` (0: any free one)."""
 
 
-class ScopeMissingError(TunewrightError):
-    """This API token may not do that: it lacks the scope '{scope}'. Make one that has it on the account page."""
+class PublicServeError(TunewrightError, ValueError):
+    """Serving on '{host}' would let everybody who reaches this machine use the model. Set a key in the environment variable {variable} (clients send it as `Authorization: Bearer KEY`), listen on 127.0.0.1, or say `--allow-public`."""
 
 
-class TokenRefusedError(TunewrightError, ValueError):
-    """This API token cannot be made: {problem}."""
+class SmokeImpossibleError(TunewrightError):
+    """The served model of '{recipe}' cannot be compared with its evaluation: {reason}. Materialize `answers`, or serve without `--smoke`."""
 
 
-class UntrustedProxyError(TunewrightError):
-    """Refused: the request says who sends it, but comes from {address}, which is not a trusted proxy."""
+# release
 
 
-class SingleSignOnMissingError(TunewrightError):
-    """Single sign-on needs a library that is not installed. Install Tunewright with the extra `oidc`: pip install 'tunewright[oidc]'."""
-
-
-class SingleSignOnError(TunewrightError):
-    """Single sign-on did not work: {problem}. Try again, or log in with your password."""
-
-
-class ServedTwiceError(TunewrightError):
-    """The review database {path} is already served by process {pid}. SQLite has one writer: stop that process first, or use PostgreSQL (TUNEWRIGHT_DATABASE_URL)."""
-
-
-class TlsFileError(TunewrightError, ValueError):
-    """TLS needs both a certificate and a key: give --tls-cert and --tls-key, each a readable PEM file ({problem})."""
-
-
-# reviewers
-
-
-class GoldRefusedError(TunewrightError, ValueError):
-    """No item with a known decision was made: {problem}"""
-
-
-class GuidelineRefusedError(TunewrightError, ValueError):
-    """The guidelines are as they were: {problem}"""
-
-
-# review files in and out, webhooks, backups
-
-
-class ReviewFileError(TunewrightError):
-    """The file {path} cannot be used: {reason}. What was stored before stays; correct it and give the same command again."""
-
-
-class WebhookRefusedError(TunewrightError, ValueError):
-    """This webhook cannot be used: {problem}"""
-
-
-class UnknownWebhookError(TunewrightError):
-    """There is no webhook or delivery '{id}'. `tunewright review webhooks list` shows those that there are."""
-
-
-class BackupError(TunewrightError):
-    """The backup was not made or not used: {reason}"""
-
-
-# bulk actions
-
-
-class BulkRefusedError(TunewrightError, ValueError):
-    """Nothing was decided in bulk: {problem}"""
+class MirrorError(TunewrightError):
+    """The mirror '{mirror}' was not told of the champion: {reason}. The release stands; correct that, and `tunewright release mirror RECIPE` tells it."""

@@ -114,15 +114,38 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_tree(folder: Path) -> None:
+    """Make a folder durable with every file and folder below it."""
+    for path in (*folder.rglob("*"), folder):
+        sync_folder(path)
+
+
+def replace_folder(part: Path, folder: Path) -> None:
+    """Put a finished folder where another may be, durably; between two renames there is none, never half of one.
+
+    Raises:
+        OSError: if it cannot be put there; the one before is back in its place.
+    """
+    sync_tree(part)
+    old = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        part.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    sync_folder(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def _copy_folder(source: Path, target: Path) -> None:
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         shutil.copytree(source, part)
-        for file in part.rglob("*"):
-            if file.is_file():
-                with file.open("rb") as opened:
-                    os.fsync(opened.fileno())
+        sync_tree(part)
         try:
             part.rename(target)
         except OSError:

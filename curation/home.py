@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from curation.database import Database
+from curation.database.connection import refuse_address
+from curation.errors import StoreUnusableError
 
 if TYPE_CHECKING:
     from curation.store import Store
@@ -39,10 +41,13 @@ class Home:
         )
 
     def store(self) -> "Store":
-        """Open the content-addressed store."""
+        """Open the content-addressed store. Raises StoreUnusableError."""
         from curation.store import Store  # whoever needs only a database, as the review server does, waits for no pyarrow
 
-        return Store(self.store_url)
+        try:
+            return Store(self.store_url)
+        except (ImportError, ValueError, OSError) as error:  # of fsspec: an unknown protocol, a driver that is not installed
+            raise StoreUnusableError(kind=self.store_url.partition("://")[0], reason=error) from error
 
     @property
     def embeddings_url(self) -> str:
@@ -51,4 +56,6 @@ class Home:
 
     def database(self, concern: str, migrations: Path) -> Database:
         """Open (and migrate) the database of a concern. Raises DatabaseError."""
+        if self.database_url and "://" not in self.database_url:  # else a typing error would be a new, empty SQLite file
+            raise refuse_address(self.database_url, concern)
         return Database.open(self.database_url or self.path / f"{concern}.db", concern=concern, migrations=migrations)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 DIGEST_BYTES = 16
@@ -27,6 +28,12 @@ def canonical_json(value: Any) -> str:
 def hash_bytes(data: bytes) -> str:
     """Return the 32 character hash of raw bytes."""
     return hashlib.blake2b(data, digest_size=DIGEST_BYTES).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """Return the hash of a file's bytes, read piece by piece. Raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=DIGEST_BYTES)).hexdigest()
 
 
 def hash_text(text: str) -> str:

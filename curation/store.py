@@ -22,9 +22,9 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from curation.errors import CorruptTableError, MissingSnapshotError, MissingTableError
+from curation.errors import CorruptTableError, MissingSnapshotError, MissingTableError, TableLayoutError
 from curation.files import FileSystem
-from curation.ids import content_hash, hash_bytes
+from curation.ids import content_hash, hash_file
 from curation.records import Record
 from curation.shard_files import decode_shard
 from curation.table_layout import TableRef as TableRef
@@ -34,8 +34,8 @@ from curation.tables import from_arrow, schema_of
 
 R = TypeVar("R", bound=Record)
 
-NOT_IN_VERSION = ("rejections", "findings", "row_checks", "calls")
-"""Tables for people and for saving work; no asset reads them to make its output."""
+NOT_IN_VERSION = ("rejections", "findings", "row_checks", "calls", "preflight", "timings", "confidences")
+"""Tables and folders for people and for saving work; no asset reads them to make its output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +89,7 @@ class Store:
         Raises:
             MissingTableError: if no table has this root.
             CorruptTableError: if a manifest or shard cannot be read or has the wrong rows.
+            TableLayoutError: if another version of this project wrote it, with other columns.
         """
         for shard in self._shards(cls, root, asset):
             yield from from_arrow(cls, self.read_shard(cls, shard))
@@ -119,7 +120,12 @@ class Store:
         return _parse(path, self.files.read_bytes(path))
 
     def read_shard(self, cls: type, shard: dict[str, Any]) -> pa.Table:
-        """Return one shard of a manifest. Raises CorruptTableError if its bytes or its number of rows are wrong."""
+        """Return one shard of a manifest.
+
+        Raises:
+            CorruptTableError: if its bytes or its number of rows are wrong.
+            TableLayoutError: if it has other columns than the records have now.
+        """
         path = shard_path(shard["hash"])
         try:
             table = decode_shard(self.files.read_bytes(path))
@@ -127,7 +133,13 @@ class Store:
             raise CorruptTableError(path=path, reason=str(error)) from error
         if table.num_rows != shard["num_rows"]:
             raise CorruptTableError(path=path, reason=f"{table.num_rows} rows instead of {shard['num_rows']}")
-        return table.cast(schema_of(cls))
+        try:
+            return table.cast(schema_of(cls))
+        except (ValueError, pa.ArrowException) as error:
+            now = set(schema_of(cls).names)
+            other = sorted(now.symmetric_difference(table.schema.names))
+            reason = f"{cls.__name__} differs in {', '.join(other)}" if other else f"{cls.__name__}: {error}"
+            raise TableLayoutError(path=path, reason=reason) from error
 
     # -- folders --------------------------------------------------------------------------------------------------
 
@@ -199,13 +211,14 @@ class Store:
 def hash_folder(path: Path) -> str:
     """Return the hash under which a folder is stored: over the relative paths and contents of its files."""
     files = (file for file in sorted(path.rglob("*")) if file.is_file())
-    return content_hash({str(file.relative_to(path)): hash_bytes(file.read_bytes()) for file in files})
+    return content_hash({str(file.relative_to(path)): hash_file(file) for file in files})
 
 
 def version_of(tables: dict[str, TableRef], folders: dict[str, str], *, ignore: tuple[str, ...] = NOT_IN_VERSION) -> str:
     """Return the data version of an asset's output; what is there for people only does not make anything run again."""
     roots = {name: table.root for name, table in tables.items() if name not in ignore}
-    return content_hash({"tables": roots, "folders": folders})
+    hashes = {name: folder for name, folder in folders.items() if name not in ignore}
+    return content_hash({"tables": roots, "folders": hashes})
 
 
 def _snapshot_path(asset: str, partition: str) -> str:

@@ -5,6 +5,7 @@ assert_held_out(items, training_examples)      # EvaluationError names the first
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from curation.chat_turns import as_turn
 from curation.errors import EvaluationError
@@ -13,8 +14,8 @@ from curation.records import Example, Message
 from evaluation.config import EvaluationConfig
 
 
-def choose_items(examples: Iterable[Example], config: EvaluationConfig) -> list[Example]:
-    """Return at most `max_items` held-out examples, sorted by key: a subset that stays put as other items come and go.
+def choose_items(examples: Iterable[Example], config: EvaluationConfig, *, limit: int | None = None) -> list[Example]:
+    """Return at most `limit` (default: `max_items`) held-out examples by key: a subset that stays put as others come and go.
 
     Raises:
         EvaluationError: if a row is not of the `eval` split, two rows share a key, or there is none.
@@ -29,18 +30,36 @@ def choose_items(examples: Iterable[Example], config: EvaluationConfig) -> list[
     if not rows:
         raise EvaluationError(reason="the evaluation set is empty. Add sources, or raise `curate.eval_share`.")
     salt = f"items:{config.seed}"
-    chosen = sorted(rows, key=lambda row: (stable_fraction(row.key, salt), row.key))[: config.max_items]
+    chosen = sorted(rows, key=lambda row: (stable_fraction(row.key, salt), row.key))[
+        : config.max_items if limit is None else limit
+    ]
     return sorted(chosen, key=lambda row: row.key)
 
 
-def assert_held_out(items: Sequence[Example], training_examples: Iterable[Example]) -> None:
+class Asked(Protocol):
+    """What is asked and must be held out: an example or an item."""
+
+    @property
+    def key(self) -> str:
+        """The stable name."""
+
+    @property
+    def group(self) -> str:
+        """Split group."""
+
+    @property
+    def prompt(self) -> tuple[Message, ...]:
+        """What the model is given; empty for a text whose likelihood is measured."""
+
+
+def assert_held_out(items: Sequence[Asked], training_examples: Iterable[Example]) -> None:
     """Prove that no item shares its key, its prompt or its group with a training row.
 
     Raises:
         EvaluationError: naming the item, the training row and what they share.
     """
     keys = {item.key: item.key for item in items}
-    prompts = {prompt_hash(item.prompt): item.key for item in items}
+    prompts = {prompt_hash(item.prompt): item.key for item in items if item.prompt}
     groups = {item.group: item.key for item in items}
     for row in training_examples:
         for seen, value, what in (
@@ -59,9 +78,14 @@ def prompt_hash(prompt: tuple[Message, ...]) -> str:
     return content_hash([[message.role, " ".join(message.text.split()).casefold()] for message in prompt])
 
 
-def question_text(item: Example) -> str:
-    """Return the prompt as plain text for people: the user's words, or every turn with its role when there are several."""
-    turns = [message for message in item.prompt if message.role != "system"]
+def question_text(item: Asked) -> str:
+    """Return the prompt as plain text for people, see `prompt_text`."""
+    return prompt_text(item.prompt)
+
+
+def prompt_text(prompt: Sequence[Message]) -> str:
+    """Return a prompt as plain text for people: the user's words, or every turn with its role when there are several."""
+    turns = [message for message in prompt if message.role != "system"]
     if len(turns) == 1:
         return turns[0].text
     return "\n".join(f"{message.role}: {message.text}" for message in turns)

@@ -1,93 +1,149 @@
-"""How good an answer is: exact match, JSON validity and token F1, each in [0, 1].
+"""From answers to scores: every answer by every metric of its task.
 
-exact_match('{"part":"strings"}', ' {"part": "strings"} ')   1.0, since both sides are JSON and mean the same
-token_f1("the strings part", "strings")                      0.67
+scored = score_all(answers, items, config)
+scored.scores[0]        Score(key="candidate/faq/12#exact_match", metric="exact_match", value=1.0, ...)
+scored.failures         (Failure(answer="base/faq/7", grader="code", error="ValueError: ..."),): each of them scored 0
 
-Answers are hostile input: nothing that a model writes makes a grader raise.
+Answers are hostile input: nothing that a model writes stops the scoring of the others.
 """
 
-import json
-import re
-from collections import Counter
+import math
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
 
-from curation.ids import canonical_json
-from evaluation.records import EvalAnswer, Score
+from curation.errors import EvaluationError, SandboxUnavailableError
+from curation.graders.code import Patience
+from evaluation.config import EvaluationConfig
+from evaluation.records import EvalAnswer, EvalItem, Score
+from evaluation.tasks.config import TaskConfig
+from evaluation.tasks.measures import BUSY_MACHINE, Measures, measure_answer, worst_measures
+from evaluation.tasks.text_metrics import canonical_answer, exact_match, json_valid, token_f1
 
-ARTICLES = frozenset({"a", "an", "the"})
-_WORD = re.compile(r"\w+")
-
-
-def score_answers(answers: Iterable[EvalAnswer]) -> list[Score]:
-    """Score every answer on every metric, sorted by key."""
-    return sorted((score_answer(answer) for answer in answers), key=lambda score: score.key)
-
-
-def score_answer(answer: EvalAnswer) -> Score:
-    """Score one answer against its reference."""
-    return Score(
-        key=answer.key,
-        comparator=answer.comparator,
-        item_key=answer.item_key,
-        group=answer.group,
-        exact_match=exact_match(answer.reference, answer.answer),
-        json_valid=json_valid(answer.answer),
-        token_f1=token_f1(answer.reference, answer.answer),
-    )
-
-
-def exact_match(reference: str, answer: str) -> float:
-    """Return 1 if both are JSON of the same meaning, or otherwise the same words but for case and white space."""
-    left, right = canonical_answer(reference), canonical_answer(answer)
-    if left is None or right is None:
-        return float(_normalise(reference) == _normalise(answer))
-    return float(left == right)
+__all__ = [
+    "Failure",
+    "Scored",
+    "canonical_answer",
+    "exact_match",
+    "json_valid",
+    "score_all",
+    "score_answers",
+    "token_f1",
+    "values_of",
+]
+WORST_LOG_LOSS = 100.0
+"""Nats a byte, for a text whose likelihood could not be measured: more than any vocabulary's guess."""
+MAX_LOG_LIKELIHOOD = 1e-3
+"""Rounding may put the likelihood of what is certain a little above 0."""
 
 
-def json_valid(answer: str) -> float:
-    """Return 1 if the answer is one JSON value (no repeated keys, no NaN, no number too large to read)."""
-    return float(canonical_answer(answer) is not None)
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """An answer that was not given or could not be graded, and so scores 0."""
+
+    answer: str
+    """Key of the answer."""
+    grader: str
+    """Kind of the task; `answering` if there was no answer to grade."""
+    error: str
 
 
-def canonical_answer(text: str) -> str | None:
-    """Return the canonical JSON of an answer, or None if it cannot be read as JSON."""
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """All scores, and what could not be graded."""
+
+    scores: tuple[Score, ...]
+    """Sorted by key."""
+    failures: tuple[Failure, ...]
+
+
+def score_answers(
+    answers: Iterable[EvalAnswer], items: Iterable[EvalItem] = (), config: EvaluationConfig | None = None
+) -> list[Score]:
+    """Return the scores of all answers, sorted by key; see `score_all`."""
+    return list(score_all(answers, items, config).scores)
+
+
+def score_all(
+    answers: Iterable[EvalAnswer],
+    items: Iterable[EvalItem] = (),
+    config: EvaluationConfig | None = None,
+    *,
+    patience: Patience = BUSY_MACHINE,
+) -> Scored:
+    """Score every answer on every metric of its task.
+
+    Args:
+        answers: of any comparators and tasks.
+        items: the items asked; only tasks with choices or sources need them.
+        config: names the tasks; the default is the task of held-out rows.
+        patience: how much longer code may run that met its limit of time.
+
+    Raises:
+        EvaluationError: an answer belongs to a task that the config does not name.
+        SandboxUnavailableError: code has to be run, and this machine may not.
+    """
+    tasks = {task.name: task for task in (config or EvaluationConfig()).all_tasks}
+    by_key = {item.key: item for item in items}
+    scores: list[Score] = []
+    failures: list[Failure] = []
+    for answer in answers:
+        task = tasks.get(answer.task)
+        if task is None:
+            raise EvaluationError(
+                reason=f"answer '{answer.key}' belongs to the task '{answer.task}', which the recipe has not."
+            )
+        item = by_key.get(answer.item_key) or _item_of(answer)
+        measures, failure = _measure(answer, item, task, patience)
+        failures += [failure] if failure else []
+        scores += _as_scores(answer, measures)
+    by_answer = sorted(failures, key=lambda failure: failure.answer)
+    return Scored(scores=tuple(sorted(scores, key=lambda score: score.key)), failures=tuple(by_answer))
+
+
+def values_of(scores: Iterable[Score], metric: str) -> dict[str, float]:
+    """Return the values of one metric by the keys of the answers."""
+    return {score.key.removesuffix(f"#{metric}"): score.value for score in scores if score.metric == metric}
+
+
+def _measure(answer: EvalAnswer, item: EvalItem, task: TaskConfig, patience: Patience) -> tuple[Measures, Failure | None]:
+    if answer.error:
+        return _worst(item, task), Failure(answer=answer.key, grader="answering", error=answer.error)
+    strange = [value for value in answer.log_likelihoods if not -math.inf < value < MAX_LOG_LIKELIHOOD]
+    if strange:  # what is not a number would pass for the best loss that there is
+        found = f"{strange[0]} is no log-likelihood"
+        return _worst(item, task), Failure(answer=answer.key, grader="answering", error=found)
     try:
-        parsed = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse, parse_float=_number)
-        return canonical_json(parsed)
-    except (ValueError, RecursionError, MemoryError):
-        return None
+        return measure_answer(answer, item, task, patience), None
+    except SandboxUnavailableError:
+        raise
+    except Exception as error:
+        text = f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+        return _worst(item, task), Failure(answer=answer.key, grader=task.kind, error=text)
 
 
-def token_f1(reference: str, answer: str) -> float:
-    """Return the harmonic mean of precision and recall over words (as in SQuAD: no case, punctuation or articles)."""
-    wanted, given = Counter(_words(reference)), Counter(_words(answer))
-    if not wanted or not given:
-        return float(wanted == given)
-    shared = sum((wanted & given).values())
-    return 2 * shared / (wanted.total() + given.total())
+def _worst(item: EvalItem, task: TaskConfig) -> Measures:
+    worst = worst_measures(item, task)
+    return {name: each._replace(value=WORST_LOG_LOSS) if name == "log_loss" else each for name, each in worst.items()}
 
 
-def _words(text: str) -> list[str]:
-    return [word for word in _WORD.findall(text.casefold()) if word not in ARTICLES]
+def _item_of(answer: EvalAnswer) -> EvalItem:
+    """Return the item of an answer as far as the answer knows it: its reference."""
+    return EvalItem(key=answer.item_key, task=answer.task, prompt=(), reference=answer.reference, group=answer.group)
 
 
-def _normalise(text: str) -> str:
-    return " ".join(text.split()).casefold()
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({key for key, _ in pairs}) != len(pairs):
-        raise ValueError("repeated key")
-    return dict(pairs)
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _number(text: str) -> int | float:
-    number = float(text)
-    if number != number or abs(number) == float("inf"):
-        raise ValueError(f"{text} is too large")
-    return int(number) if number.is_integer() else number
+def _as_scores(answer: EvalAnswer, measures: Measures) -> list[Score]:
+    return [
+        Score(
+            key=f"{answer.key}#{metric}",
+            comparator=answer.comparator,
+            task=answer.task,
+            item_key=answer.item_key,
+            group=answer.group,
+            metric=metric,
+            value=each.value,
+            weight=each.weight,
+            label=each.label,
+            predicted=each.predicted,
+        )
+        for metric, each in measures.items()
+    ]

@@ -7,7 +7,6 @@ tunewright trace 'polars_api/polars.Expr.str.head#routing/0'
 
 import json
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,13 +19,17 @@ try:
 except Exception as refusal:
     sys.exit(f"error {refusal}")
 
-from assets.recipe import RECIPES  # noqa: E402
-from curation.errors import TunewrightError  # noqa: E402
+from curation.errors import RecipeError, TunewrightError  # noqa: E402
 from curation.home import Home  # noqa: E402
 from pipelines.ledger_commands import ledger_app  # noqa: E402
-from pipelines.recipe import find_recipe, list_recipe_files, load_recipe, recipe_schema  # noqa: E402
+from pipelines.lr_range_command import range_command  # noqa: E402
+from pipelines.plan_command import plan_command  # noqa: E402
+from pipelines.preflight_command import preflight_command  # noqa: E402
+from pipelines.release_commands import print_history, release_app, roll_back  # noqa: E402
 from pipelines.review_commands import review_app  # noqa: E402
-from pipelines.withdraw import withdraw_command  # noqa: E402
+from pipelines.serve_command import serve_command  # noqa: E402
+from pipelines.terminal import say, say_error  # noqa: E402
+from pipelines.withdraw_command import withdraw_command  # noqa: E402
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,6 +41,7 @@ app = typer.Typer(
 recipe_app = typer.Typer(no_args_is_help=True, help="Check recipes and print their schema.")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(release_app, name="release")
 app.add_typer(review_app, name="review")
 RecipeName = Annotated[str, typer.Argument(help="Name of a shipped recipe, or the path of a recipe file.")]
 console = Console(highlight=False)
@@ -45,18 +49,26 @@ console = Console(highlight=False)
 
 @recipe_app.command("check")
 def check_recipe(
-    files: Annotated[list[Path], typer.Argument(help="Recipe files; none: all shipped ones.", default_factory=list)],
+    recipes: Annotated[
+        list[str],
+        typer.Argument(help="Names of shipped recipes or recipe files; none: all shipped ones.", default_factory=list),
+    ],
 ) -> None:
     """Load recipes and say what is wrong with them, with file, line, value and the nearest valid name."""
-    for path in files or list_recipe_files():
-        recipe = load_recipe(path)
-        stages = ", ".join(recipe.training_stages)
+    from pipelines.recipe import find_recipe, find_recipe_files, load_recipe
+
+    wrong = 0
+    for path in [find_recipe(name) for name in recipes] or find_recipe_files():
+        try:
+            recipe = load_recipe(path)
+        except RecipeError as error:
+            say_error(str(error))
+            wrong += 1
+            continue
+        stages = ", ".join(["base", *(stage.method for stage in recipe.training.stages)])
         teachers = ", ".join(teacher.label for teacher in recipe.all_teachers)
-        console.print(
-            f"{path}: fine. {len(recipe.sources)} sources, teachers {teachers}, stages {stages}",
-            markup=False,
-            soft_wrap=True,
-        )
+        say(f"{path}: fine. {len(recipe.sources)} sources, teachers {teachers}, stages {stages}")
+    raise typer.Exit(1 if wrong else 0)
 
 
 @recipe_app.command("schema")
@@ -64,6 +76,9 @@ def print_schema(
     write: Annotated[bool, typer.Option(help="Write recipes/recipe.schema.json instead of printing it.")] = False,
 ) -> None:
     """Print the JSON Schema of a recipe, which editors use to complete and check it."""
+    from assets.recipe import RECIPES
+    from pipelines.recipe import recipe_schema
+
     text = json.dumps(recipe_schema(), indent=1, sort_keys=True) + "\n"
     if write:
         (RECIPES / "recipe.schema.json").write_text(text)
@@ -86,12 +101,17 @@ def demo() -> None:
 def _run(name: str, *, summary: bool) -> None:
     from pipelines.session import run_in_session
 
-    run_in_session(load_recipe(find_recipe(name)), Home.from_environment(), console, summary=summary)
+    run_in_session(_load(name), Home.from_environment(), console, summary=summary)
 
 
 @app.command()
 def dev(
-    port: Annotated[int, typer.Option(help="Port of the Dagster UI; the review app takes the next one.")] = 3000,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=1, max=65533, help="Port of the Dagster UI; the review app takes the next one, the code server that behind."
+        ),
+    ] = 3000,
 ) -> None:
     """Start the Dagster UI, its daemon and the review app together; Ctrl-C stops all three."""
     from pipelines.dev import serve_all
@@ -121,43 +141,15 @@ def check(recipe: RecipeName) -> None:
     """Run the quality suites and the held-out check for CI: exit code 1 if one of severity ERROR fails."""
     from pipelines.session import check_in_session
 
-    raise typer.Exit(check_in_session(load_recipe(find_recipe(recipe)), Home.from_environment(), console))
+    raise typer.Exit(check_in_session(_load(recipe), Home.from_environment(), console))
 
 
-@app.command()
-def history(recipe: RecipeName) -> None:
-    """Print the release ledger of a recipe: what was live when, and why. The hash chain is verified first."""
-    from evaluation.registry import open_release_ledger
-
-    ledger = open_release_ledger(Home.from_environment())
-    try:
-        ledger.verify()
-        for entry in ledger.history(load_recipe(find_recipe(recipe)).name):
-            line = f"{entry.created_at}  {entry.action:<9} {entry.model_hash[:12]}  by {entry.who}: {entry.reason}"
-            console.print(line, markup=False, soft_wrap=True)
-    finally:
-        ledger.close()
-
-
-@app.command()
-def rollback(
-    recipe: RecipeName,
-    reason: Annotated[str, typer.Option(prompt=True, help="Why; it goes into the ledger.")],
-    who: Annotated[str, typer.Option(prompt=True, help="Who rolls back.")],
-) -> None:
-    """Make the champion before the present one live again."""
-    from evaluation.promotion import rollback as roll_back
-    from evaluation.registry import open_release_ledger
-
-    home, name = Home.from_environment(), load_recipe(find_recipe(recipe)).name
-    ledger = open_release_ledger(home)
-    try:
-        entry = roll_back(name, ledger=ledger, store=home.store(), home=home.path, who=who, reason=reason)
-        console.print(f"{name}: {entry.model_hash} is live again", markup=False)
-    finally:
-        ledger.close()
-
-
+app.command("plan")(plan_command)
+app.command("history")(print_history)
+app.command("rollback")(roll_back)
+app.command("lr-range")(range_command)
+app.command("preflight")(preflight_command)
+app.command("serve")(serve_command)
 app.command("withdraw")(withdraw_command)
 
 
@@ -166,7 +158,7 @@ def print_status(recipe: RecipeName) -> None:
     """Say which assets are out of date; nothing is run."""
     from pipelines.session import find_stale_in_session
 
-    targets = find_stale_in_session(load_recipe(find_recipe(recipe)), Home.from_environment())
+    targets = find_stale_in_session(_load(recipe), Home.from_environment())
     for target in targets:
         console.print(target.asset + (f"[{target.partition}]" if target.partition else ""), markup=False)
     if not targets:
@@ -178,7 +170,11 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         return app(args=arguments, prog_name="tunewright")
     except TunewrightError as error:
-        Console(stderr=True, highlight=False).print(f"[bold red]error[/] {_escaped(str(error))}", soft_wrap=True)
+        say_error(str(error))
+        sys.exit(1)
+    except OSError as error:  # of the machine, not of ours: a folder that is read-only, a disk that is full
+        where = f"'{error.filename}' cannot be used" if error.filename else "the machine refused"
+        say_error(f"{where}: {error.strerror or error}. Check path, permissions and free space; what was finished is kept.")
         sys.exit(1)
     except SystemExit as stop:
         if stop.code == 130:  # Typer's answer to Ctrl-C
@@ -186,8 +182,11 @@ def main(arguments: list[str] | None = None) -> Any:
         raise
 
 
-def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")
+def _load(name: str) -> Any:
+    """Return a recipe. What reads one takes a second to import, and `tunewright review` must be back at once after a crash."""
+    from pipelines.recipe import find_recipe, load_recipe
+
+    return load_recipe(find_recipe(name))
 
 
 if __name__ == "__main__":

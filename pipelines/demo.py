@@ -4,21 +4,28 @@
  "scores": {"base": 0.0, "tuned": 0.8, "p_value": 1e-60, "n": 400}, "promoted": true, "seconds": 171.2}
 """
 
+import contextlib
 import dataclasses
 import json
+import shutil
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from assets.curated import STAGES_THAT_REJECT, shard_snapshots
+from assets.curated import SHARDED, STAGES_THAT_REJECT, shard_snapshots
 from assets.recipe import Recipe
+from assets.report import report_path
 from assets.review import review_counts, review_url
-from assets.scores import report_path
 from curation.files import write_atomically
 from curation.home import Home
 from curation.store import Snapshot
+from evaluation.release.history import live_entries
+from evaluation.release.registry import LedgerEntry, open_release_ledger
+from pipelines.recipe import list_recipe_files
 from pipelines.runner import RunTally
 
 DATASETS = ("dapt_corpus", "preference_dataset", "eval_set")
@@ -80,21 +87,54 @@ def print_summary(recipe: Recipe, home: Home, summary: dict[str, Any], console: 
         f"({', '.join(summary['stages_trained']) or 'nothing had to be trained'}), {summary['seconds']} s"
     )
     console.print("\n[bold]Where to look next[/]", highlight=False)
-    example = _first_example(recipe, home)
+    example, program = _first_example(recipe, home), program_name()
+    with contextlib.closing(open_release_ledger(home)) as ledger:
+        history = ledger.history(recipe.name)
     for what, where in (
         ("HTML report", report_path(recipe, home)),
         ("data card", _page(recipe, home, "dataset_card", "card")),
         ("quality of the data", _page(recipe, home, "quality_report", "report")),
+        ("model card", _page(recipe, home, "model_card", "card", "README.md")),
+        ("the model to hand on", _page(recipe, home, "exports", "export", "")),
         ("Dagster UI and review page", "make dev   (http://127.0.0.1:3000 and " + review_url(recipe, home) + ")"),
-        ("one row, back to its source", f"tunewright trace '{example}'"),
+        ("one row, back to its source", f"{program} trace '{example}'"),
+        *release_steps(recipe.name, history),
         ("the summary as JSON", home.path / "demo-summary.json"),
     ):
-        console.print(f"  {what:<28} {where}", highlight=False, soft_wrap=True, markup=False)
+        if where is not None:
+            console.print(f"  {what:<28} {where}", highlight=False, soft_wrap=True, markup=False)
 
 
-def _page(recipe: Recipe, home: Home, asset: str, folder: str) -> Path | None:
+def release_steps(recipe: str, history: Sequence[LedgerEntry]) -> list[tuple[str, str]]:
+    """Return what can be done with a release as it stands, and the command for each; no rollback without a champion before."""
+    program, live = program_name(), live_entries(history)
+    named = recipe if recipe in [path.stem for path in list_recipe_files()] else f"{recipe}.yaml"  # of another folder
+    steps = []
+    if live:
+        steps += [
+            ("ask the champion yourself", f"{program} serve {named}   (OpenAI's API on http://127.0.0.1:8000/v1)"),
+            ("is what is served the same?", f"{program} serve {named} --port 0 --smoke"),
+            ("which model is live, and why", f"{program} release live {recipe}"),
+        ]
+    if history:
+        steps.append(("every decision, verified", f"{program} release history {recipe}"))
+    if len(live) > 1:
+        steps.append(("back to the champion before", f"{program} release rollback {recipe}"))
+    return steps
+
+
+def program_name() -> str:
+    """Return how a shell finds `tunewright`: its name, or its path where the environment is not on PATH."""
+    beside = Path(sys.executable).parent / "tunewright"
+    if shutil.which("tunewright") or not beside.exists():
+        return "tunewright"
+    here = Path.cwd()
+    return str(beside.relative_to(here) if beside.is_relative_to(here) else beside)
+
+
+def _page(recipe: Recipe, home: Home, asset: str, folder: str, file: str = "index.html") -> Path | None:
     found = home.store().find_snapshot(recipe.asset(asset))
-    return home.store().get_folder(found.folders[folder]) / "index.html" if found else None
+    return home.store().get_folder(found.folders[folder]) / file if found and folder in found.folders else None
 
 
 def _rows(recipe: Recipe, home: Home) -> dict[str, Any]:
@@ -115,7 +155,7 @@ def _rows(recipe: Recipe, home: Home) -> dict[str, Any]:
 
 def _snapshots(recipe: Recipe, home: Home, name: str) -> list[Snapshot]:
     store = home.store()
-    if name in STAGES_THAT_REJECT[:3]:
+    if name in SHARDED:
         return shard_snapshots(recipe, store, name)
     found = store.find_snapshot(recipe.asset(name))
     return [found] if found else []

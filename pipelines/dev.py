@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from dagster import DagsterInstance
 from rich.console import Console
 
 from curation.errors import TunewrightError
@@ -21,7 +22,9 @@ from curation.home import Home
 from curation.review.accounts.accounts import Accounts
 from curation.review.accounts.tables import MIGRATIONS
 from curation.review.web.serving import first_link, public_url
-from pipelines.instance import prepare_dagster_home
+from pipelines.guard import asks_for_login
+from pipelines.instance import clear_dead_runs, prepare_dagster_home
+from pipelines.recipe import load_recipes
 
 STOP_SECONDS = 20
 READY_SECONDS = 120
@@ -44,8 +47,10 @@ def serve_all(home: Home, port: int, console: Console) -> int:
     """Run all services until Ctrl-C or until one dies, and return the exit code.
 
     Raises:
-        PortTakenError: before anything is started.
+        PortTakenError, LoginSettingError, RecipeError, HomeUnusableError: before anything is started.
     """
+    asks_for_login(os.environ.get("TUNEWRIGHT_DAGSTER_LOGIN", ""))
+    load_recipes()
     folder = prepare_dagster_home(home)
     logs = home.path / "logs"
     logs.mkdir(parents=True, exist_ok=True)
@@ -53,6 +58,8 @@ def serve_all(home: Home, port: int, console: Console) -> int:
     for service in services:
         if service.port and not _is_free(service.port):
             raise PortTakenError(port=service.port, name=service.name)
+    with DagsterInstance.get() as instance:
+        clear_dead_runs(instance)  # of the last time, if that ended with a power cut
     running: list[tuple[_Service, subprocess.Popen[bytes]]] = []
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -112,6 +119,9 @@ def _wait_ready(service: _Service, running: list[tuple[_Service, subprocess.Pope
 
 
 def _stop(running: list[tuple[_Service, subprocess.Popen[bytes]]]) -> None:
+    """Interrupt all services, and kill those that do not end in time; a second Ctrl-C leaves none of them behind."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     for _, process in reversed(running):
         _signal_group(process, signal.SIGINT)
     deadline = time.monotonic() + STOP_SECONDS

@@ -19,8 +19,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from curation.errors import DatabaseError, ScopeMissingError, UntrustedProxyError
+from curation.errors import DatabaseError, TunewrightError
 from curation.review.accounts.person import Person
+from curation.review.errors import ScopeMissingError, UntrustedProxyError
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -42,6 +43,17 @@ class ReviewLogin(NamedTuple):
 
     identity: Identity
     login_url: str
+
+
+class LoginSettingError(TunewrightError, ValueError):
+    """TUNEWRIGHT_DAGSTER_LOGIN is '{setting}'; it can be 'review' or 'none'."""
+
+
+def asks_for_login(setting: str) -> bool:
+    """Read TUNEWRIGHT_DAGSTER_LOGIN. Raises LoginSettingError."""
+    if setting not in ("", "none", "review"):
+        raise LoginSettingError(setting=setting)
+    return setting == "review"
 
 
 class OriginGuard:

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from curation.home import Home
+from pipelines.terminal import say
 
 ledger_app = typer.Typer(no_args_is_help=True, help="Export, import and add up the replies that were paid for.")
 OneRecipe = Annotated[str | None, typer.Option("--recipe", help="Only what was paid for the recipe of this name.")]
@@ -29,11 +30,9 @@ def export_calls(
 
     with open_ledger(Home.from_environment()) as ledger:
         report = export_ledger(ledger, file, recipe=recipe)
-    _say(f"{file}: {report.num_calls:,} calls, {report.num_bytes:,} bytes")
+    say(f"{file}: {report.num_calls:,} calls, {report.num_bytes:,} bytes")
     if report.num_withheld:
-        _say(
-            f"{report.num_withheld:,} calls were left out: they hold the value of a key, token or password of this environment"
-        )
+        say(f"{report.num_withheld:,} calls were left out: they hold the value of a key, token or password of this environment")
 
 
 @ledger_app.command("import")
@@ -49,11 +48,11 @@ def import_calls(
 
     with open_ledger(Home.from_environment()) as ledger:
         report = import_ledger(ledger, file, recipe=recipe)
-    _say(f"{file}: {report.num_added:,} added, {report.num_present:,} already there, {report.num_refused:,} refused")
+    say(f"{file}: {report.num_added:,} added, {report.num_present:,} already there, {report.num_refused:,} refused")
     for reason, count in sorted(report.refused.items()):
-        _say(f"  {count:,} x {reason}")
+        say(f"  {count:,} x {reason}")
     for line in report.first_refused:
-        _say(f"  {line}")
+        say(f"  {line}")
     if report.num_refused:
         raise typer.Exit(1)
 
@@ -78,7 +77,3 @@ def print_totals(recipe: OneRecipe = None) -> None:
 def _cells(totals: Any) -> tuple[str, str, str, str]:
     tokens = (f"{totals.prompt_tokens:,}", f"{totals.completion_tokens:,}")
     return f"{totals.num_calls:,}", *tokens, f"{totals.cost_usd:,.6f}"
-
-
-def _say(text: str) -> None:
-    Console(highlight=False).print(text, markup=False, soft_wrap=True)

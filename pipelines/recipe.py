@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import functools
 import json
+import math
 import types
 import typing
 from pathlib import Path
@@ -61,15 +62,24 @@ def list_recipe_files(folder: Path = RECIPES) -> list[Path]:
     return sorted(folder.glob("*.yaml"))
 
 
+def find_recipe_files(folder: Path = RECIPES) -> list[Path]:
+    """Return the same. Raises RecipeError if there are none, so that nothing counts as fine that was not found."""
+    found = list_recipe_files(folder)
+    if not found:
+        problem = "there is no recipe (NAME.yaml) in this folder; TUNEWRIGHT_RECIPES names another one"
+        raise RecipeError(file=folder, line=1, problem=problem)
+    return found
+
+
 def load_recipes(folder: Path = RECIPES) -> list[Recipe]:
     """Load all recipes of a folder.
 
     Raises:
-        RecipeError: for the first bad one, or if two have the same name: it is the prefix of their assets.
+        RecipeError: for the first bad one, if two have the same name (it is the prefix of their assets), or if there are none.
     """
     loaded: dict[str, Path] = {}
     recipes = []
-    for path in list_recipe_files(folder):
+    for path in find_recipe_files(folder):
         recipe = load_recipe(path)
         if recipe.name in loaded:
             raise RecipeError(
@@ -86,9 +96,9 @@ def find_recipe(name_or_path: str) -> Path:
     Raises:
         RecipeError: if there is neither.
     """
-    if Path(name_or_path).suffix in (".yaml", ".yml"):
+    if Path(name_or_path).suffix in (".yaml", ".yml") or Path(name_or_path).is_file():
         return Path(name_or_path)
-    names = [path.stem for path in list_recipe_files()]
+    names = [path.stem for path in find_recipe_files()]
     if name_or_path not in names:
         near = difflib.get_close_matches(name_or_path, names, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(names)}"
@@ -134,6 +144,7 @@ def _parse_yaml(path: Path, text: str) -> tuple[Any, dict[Path_, int]]:
         value = loader.construct_document(node)
         if not isinstance(value, dict):
             raise RecipeError(file=path, line=1, problem=f"a recipe is a mapping of sections, got {type(value).__name__}")
+        _check_finite(path, value, (), lines)
         json.dumps(value, allow_nan=False)
         return value, lines
     except yaml.YAMLError as error:
@@ -145,6 +156,15 @@ def _parse_yaml(path: Path, text: str) -> tuple[Any, dict[Path_, int]]:
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _check_finite(path: Path, value: Any, at: Path_, lines: dict[Path_, int]) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        problem = f"'{_dotted(at)}' holds a value that has no place in a recipe: it must be a finite number (received {value})"
+        raise RecipeError(file=path, line=_line_of(lines, at), problem=problem)
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inside:
+        _check_finite(path, part, (*at, key if isinstance(key, int) else str(key)), lines)
 
 
 def _collect_lines(path: Path, node: yaml.Node, at: Path_, lines: dict[Path_, int]) -> None:
@@ -184,6 +204,8 @@ def _problem(item: dict[str, Any]) -> tuple[Path_, str]:
     loc: Path_ = tuple(item["loc"])
     dotted = _dotted(loc)
     if item["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        if moved := _moved(loc, item["input"]):
+            return loc, moved
         return loc, f"unknown key '{dotted}' (received {_short(item['input'])}){_nearest(loc)}"
     if item["type"] in ("missing", "missing_argument"):
         return loc, f"'{dotted}' is required"
@@ -191,12 +213,35 @@ def _problem(item: dict[str, Any]) -> tuple[Path_, str]:
         return loc, "holds text that is not Unicode (half of a surrogate pair)"
     cause = item.get("ctx", {}).get("error")
     if isinstance(cause, ConfigError):
-        inner = str(cause.fields["path"]).split(".")
-        place = (*loc, *(inner[1:] if loc and inner[0] == loc[-1] else inner))
+        inner: list[str | int] = [int(part) if part.isdigit() else part for part in str(cause.fields["path"]).split(".")]
+        place = (*loc, *inner[_num_shared(loc, inner) :])
         return place, f"'{_dotted(place)}' {cause.fields['problem']} (received {_short(cause.fields['value'])})"
     message = item["msg"][0].lower() + item["msg"][1:]
     near = _nearest_value(item)
     return loc, f"'{dotted}': {message} (received {_short(item['input'])}){near}"
+
+
+def _num_shared(loc: Path_, inner: list[str | int]) -> int:
+    """Return how many parts of a path say again where its section stands: sections name their own keys from the top or not."""
+    names = [part for part in loc if isinstance(part, str)]
+    return next((num for num in range(min(len(names), len(inner)), 0, -1) if names[-num:] == inner[:num]), 0)
+
+
+MOVED = {"dapt": "dapt", "sft": "sft", "preference": "dpo"}
+"""Sections that `training` had, and the method of the stage that stands for each now."""
+
+
+def _moved(loc: Path_, value: Any) -> str:
+    """Return what to write instead of a key that a recipe had once; empty if it never was one."""
+    if len(loc) != 2 or loc[0] != "training" or loc[1] not in MOVED:
+        return ""
+    keys = value if isinstance(value, dict) else {}
+    tuning = f", tuning: {keys['method']}" if keys.get("method") in ("full", "lora") else ""
+    return (
+        f"'training.{loc[1]}' is an entry of the list `training.stages` now: "
+        f"write `stages: [{{method: {MOVED[str(loc[1])]}{tuning}, ...}}]` (what was `method` is `tuning`; "
+        "`beta` stands under `preference`)"
+    )
 
 
 def _dotted(loc: Path_) -> str:

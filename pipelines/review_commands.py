@@ -19,16 +19,16 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from curation.database import Database
 from curation.home import Home
-from pipelines.recipe import list_recipe_files
 from pipelines.review_people import user_app
 from pipelines.review_serve import Port, serve_command
 from pipelines.review_serve import start as start_app
 from pipelines.review_webhooks import webhooks_app
+from pipelines.terminal import say
 
 review_app = typer.Typer(
     invoke_without_command=True,
@@ -77,6 +77,7 @@ def import_file(
     from curation.review.exchange.import_items import import_items, queue_config
     from curation.review.exchange.incoming import Reading
     from curation.review.queue import ReviewQueue
+    from pipelines.recipe import list_recipe_files
 
     if items and queue in {path.stem for path in list_recipe_files()}:
         problem = f"'{queue}' is the queue of a recipe, which says itself what is in it; --no-items takes votes on its items"
@@ -92,17 +93,17 @@ def import_file(
         )
         given: dict[str, Any] = {"with_items": items, "with_votes": votes, "progress": step}
         report = import_items(target, file, config=config, reading=reading, rejects=rejects, **given)
-    _say(f"{queue}: {report.num_added:,} added, {report.num_present:,} already there, {report.num_refused:,} refused")
+    say(f"{queue}: {report.num_added:,} added, {report.num_present:,} already there, {report.num_refused:,} refused")
     votes_said = (
         f"{report.num_votes:,} recorded, {report.num_votes_present:,} already there, {report.num_votes_refused:,} refused"
     )
-    _say(f"votes: {votes_said}")
+    say(f"votes: {votes_said}")
     for reason, count in sorted(report.refused.items()):
-        _say(f"  {count:,} x {reason}")
+        say(f"  {count:,} x {reason}")
     for line in report.first_refused[:5]:
-        _say(f"  {line}")
+        say(f"  {line}")
     if report.refused:
-        _say(f"see {rejects or file.with_name(file.name + '.rejects.jsonl')}")
+        say(f"see {rejects or file.with_name(file.name + '.rejects.jsonl')}")
         raise typer.Exit(1)
 
 
@@ -135,12 +136,14 @@ def export_file(
     with _database() as database, _progress(f"export {file.name}") as step:
         _check_choice("--queue", queue, list_recipes(database))
         source = ReviewQueue(database, queue)
+        num_all = 0 if train or state or withdrawn else source.counts().num_items
+        tell = _share_of(num_all, step)
         if train:
-            num = export_training(source, file, train, progress=step)  # type: ignore[arg-type]  # checked above
+            num = export_training(source, file, train, progress=tell)  # type: ignore[arg-type]  # checked above
         else:
-            given: Any = {"state": state, "with_withdrawn": withdrawn, "progress": step}
+            given: Any = {"state": state, "with_withdrawn": withdrawn, "progress": tell}
             num = export_items(source, file, shape, **given)  # type: ignore[arg-type]  # checked above
-    _say(f"{file}: {num:,} {'rows' if train else 'items'}, {file.stat().st_size:,} bytes")
+    say(f"{file}: {num:,} {'rows' if train else 'items'}, {file.stat().st_size:,} bytes")
 
 
 @review_app.command("stats")
@@ -164,13 +167,11 @@ def print_stats(
     for stats in found:
         left = "-" if stats.days_left is None else f"{stats.days_left:,} days"
         states = ", ".join(f"{num:,} {state}" for state, num in stats.states.items()) or "no items"
-        _say(
-            f"{stats.recipe}: {states}; {stats.num_day:,} verdicts in 24 hours, {stats.num_week:,} in 7 days, time left {left}"
-        )
+        say(f"{stats.recipe}: {states}; {stats.num_day:,} verdicts in 24 hours, {stats.num_week:,} in 7 days, time left {left}")
         if stats.reviewers:
             _print_reviewers(stats.reviewers)
     if not found:
-        _say("no queue yet: run a recipe, or `tunewright review import FILE --queue NAME`")
+        say("no queue yet: run a recipe, or `tunewright review import FILE --queue NAME`")
 
 
 def _print_reviewers(reviewers: Any) -> None:
@@ -198,7 +199,7 @@ def verify_chains(
         sys.stdout.write(json.dumps(rows, indent=1) + "\n")
     else:
         for report in reports:
-            _say(f"{report.recipe}: {report.num_verdicts:,} verdicts, head {report.head or '-'}: {report.problem or 'ok'}")
+            say(f"{report.recipe}: {report.num_verdicts:,} verdicts, head {report.head or '-'}: {report.problem or 'ok'}")
     if queue and not reports:
         raise typer.BadParameter(f"there is no queue '{queue}'", param_hint="--queue")
     if any(report.problem for report in reports):
@@ -211,7 +212,7 @@ def make_backup(target: Annotated[Path, typer.Argument(help="A .tar file, or a f
     from curation.review.exchange.backup import backup
 
     report = backup(Home.from_environment(), target)
-    _say(f"{target}: {report.num_verdicts:,} verdicts of {len(report.chains):,} recipes, {report.num_bytes:,} bytes")
+    say(f"{target}: {report.num_verdicts:,} verdicts of {len(report.chains):,} recipes, {report.num_bytes:,} bytes")
 
 
 @review_app.command("restore")
@@ -223,7 +224,7 @@ def put_back(
     from curation.review.exchange.backup import restore
 
     report = restore(source, Home.from_environment(), force=force)
-    _say(f"{report.num_verdicts:,} verdicts of {len(report.chains):,} recipes are back, as of {report.created_at}")
+    say(f"{report.num_verdicts:,} verdicts of {len(report.chains):,} recipes are back, as of {report.created_at}")
 
 
 @contextlib.contextmanager
@@ -238,13 +239,33 @@ def _database() -> Iterator[Database]:
 
 
 @contextlib.contextmanager
-def _progress(name: str) -> Iterator[Callable[[int], None]]:
-    """Show how many rows were handled, on the error stream and only where somebody looks."""
-    shown = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+def _progress(name: str) -> Iterator[Callable[[int, float], None]]:
+    """Show how many rows were handled and the time left, on the error stream and only where somebody looks."""
+    rows = TextColumn("{task.fields[num]:,} rows")
+    shown = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), rows, TimeElapsedColumn(), TimeRemainingColumn()
     console = Console(stderr=True)
+    num_done = 0
     with Progress(*shown, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(escape(name), total=None)
-        yield lambda num: progress.advance(task, num)
+        task = progress.add_task(escape(name), total=None, num=0)
+
+        def step(num: int, share: float) -> None:
+            nonlocal num_done
+            num_done += num
+            progress.update(task, total=1.0 if share else None, completed=share, num=num_done)
+
+        yield step
+
+
+def _share_of(num_all: int, step: Callable[[int, float], None]) -> Callable[[int], None]:
+    """Return what counts rows up to a number that is known; 0: it is not."""
+    num_done = 0
+
+    def tell(num: int) -> None:
+        nonlocal num_done
+        num_done += num
+        step(num, min(1.0, num_done / num_all) if num_all else 0.0)
+
+    return tell
 
 
 def _queue_name(name: str) -> str:
@@ -271,7 +292,3 @@ def _read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         raise typer.BadParameter(str(error), param_hint="--rubric") from error
-
-
-def _say(text: str) -> None:
-    Console(highlight=False).print(text, markup=False, soft_wrap=True)

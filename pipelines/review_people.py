@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from curation.home import Home
+from pipelines.terminal import say
 
 user_app = typer.Typer(no_args_is_help=True, help="Invite people, change what they may do, shut them out.")
 Name = Annotated[str, typer.Argument(help="Name under which the person logs in.")]
@@ -48,7 +49,7 @@ def change_role(name: Name, role: Annotated[str, typer.Argument(help=ROLE_HELP)]
     """Give a person another role; they have to log in again."""
     with _accounts() as accounts:
         accounts.set_role(name, _role(role), by=_console())
-    _say(f"{name} is {role} now")
+    say(f"{name} is {role} now")
 
 
 @user_app.command("disable")
@@ -56,7 +57,7 @@ def shut_out(name: Name) -> None:
     """Shut a person out at once: sessions, tokens and open links end. Their verdicts stay."""
     with _accounts() as accounts:
         accounts.disable(name, by=_console())
-    _say(f"{name} is shut out")
+    say(f"{name} is shut out")
 
 
 @user_app.command("enable")
@@ -64,7 +65,7 @@ def let_in(name: Name) -> None:
     """Let a person in again who was shut out; tokens and links stay revoked."""
     with _accounts() as accounts:
         accounts.enable(name, by=_console())
-    _say(f"{name} may log in again")
+    say(f"{name} may log in again")
 
 
 @user_app.command("reset-link")
@@ -100,12 +101,8 @@ def _console() -> str:
 
 
 def _print_link(token: str, text: str) -> None:
-    _say(text)
-    _say(f"{Home.from_environment().review_url.rstrip('/')}{LINK_PATH}{token}")
+    say(text)
+    say(f"{Home.from_environment().review_url.rstrip('/')}{LINK_PATH}{token}")
 
 
 LINK_PATH = "/welcome/"
-
-
-def _say(text: str) -> None:
-    Console(highlight=False).print(text, markup=False, soft_wrap=True)

@@ -11,10 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
+from curation.garbage import collector_paused
 from curation.home import Home
 
 OIDC_SECRET = "TUNEWRIGHT_OIDC_SECRET"  # noqa: S105 (the name of a variable)
-Port = Annotated[int, typer.Option(help="Port to listen on.")]
+NO_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+"""Keeps Pydantic from looking for plugins in all that is installed; the app needs none, and is back sooner after a crash."""
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
 
 
 def serve_command(
@@ -45,8 +48,10 @@ def serve_command(
 
 def start(port: int, *, tls_files: tuple[Path | None, Path | None] = (None, None), **given: Any) -> None:
     """Serve the app with these settings."""
-    from curation.review.web.serve import serve
-    from curation.review.web.serving import read_tls
+    os.environ.setdefault(NO_PLUGINS, "__all__")
+    with collector_paused():
+        from curation.review.web.serve import serve
+        from curation.review.web.serving import read_tls
 
     dagster_url = os.environ.get("TUNEWRIGHT_DAGSTER_URL", "http://127.0.0.1:3000")
     if tls := read_tls(*tls_files):

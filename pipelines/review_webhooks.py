@@ -17,6 +17,7 @@ from rich.table import Table
 
 from curation.database import Database
 from curation.home import Home
+from pipelines.terminal import say
 
 webhooks_app = typer.Typer(no_args_is_help=True, help="Tell other programs what reviewers decided, by signed messages.")
 
@@ -40,8 +41,8 @@ def add(
         if queue not in names:
             raise typer.BadParameter(f"'{queue}' is none of: {', '.join(names) or 'none yet'}", param_hint="--queue")
         hook = add_webhook(database, queue, url, event, now=time.time(), allows_private=allow_private, from_start=from_start)
-    _say(f"{hook.id}: {url} is told of {', '.join(hook.events)}")
-    _say(f"secret {hook.secret}")
+    say(f"{hook.id}: {url} is told of {', '.join(hook.events)}")
+    say(f"secret {hook.secret}")
 
 
 @webhooks_app.command("list")
@@ -63,7 +64,7 @@ def remove(id: Annotated[str, typer.Argument(help="Id of the webhook.")]) -> Non
 
     with _database() as database:
         remove_webhook(database, id)
-    _say(f"{id} is removed")
+    say(f"{id} is removed")
 
 
 @webhooks_app.command("deliveries")
@@ -93,7 +94,7 @@ def send_again(id: Annotated[str, typer.Argument(help="Id of the message.")]) ->
 
     with _database() as database:
         resend(database, id, now=time.time())
-    _say(f"{id} waits to be sent")
+    say(f"{id} waits to be sent")
 
 
 @webhooks_app.command("deliver")
@@ -103,8 +104,8 @@ def deliver() -> None:
 
     with _database() as database:
         report = deliver_due(database, now=time.time())
-    _say(f"{report.num_written:,} written, {report.num_sent:,} sent")
-    _say(f"{report.num_failed:,} to be tried again, {report.num_dead:,} dead")
+    say(f"{report.num_written:,} written, {report.num_sent:,} sent")
+    say(f"{report.num_failed:,} to be tried again, {report.num_dead:,} dead")
 
 
 @contextlib.contextmanager
@@ -116,7 +117,3 @@ def _database() -> Iterator[Database]:
         yield database
     finally:
         database.close()
-
-
-def _say(text: str) -> None:
-    Console(highlight=False).print(text, markup=False, soft_wrap=True)

@@ -4,12 +4,14 @@ The same assets as in the Dagster UI, in the same instance, so everything that r
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.dependency import NodeHandle
 
+from assets.curated import SHARDED
 from assets.ingest import list_source_shards, manifest_snapshot, shard_partitions
 from assets.recipe import Recipe
 from curation.errors import StageFailedError
@@ -19,7 +21,7 @@ from pipelines.instance import process_tags
 from pipelines.sensors import observation
 from pipelines.staleness import find_stale
 
-SHARDED = ("documents", "demonstrations", "candidates")
+INTERRUPTED = "DagsterExecutionInterruptedError"
 WRAPPERS = ("DagsterExecutionStepExecutionError", "DagsterExecutionLoadInputError")
 """Errors that Dagster puts around the one that people want to read."""
 
@@ -48,15 +50,16 @@ def run_recipe(
 
     Raises:
         TunewrightError: the cause of the first stage that failed; what was done before it is kept.
+        KeyboardInterrupt: at Ctrl-C, likewise.
     """
     started, tally = time.monotonic(), RunTally()
     shards = observe_sources(recipe, home, instance)
     say(f"{recipe.name}: {len(recipe.sources)} sources, {len(shards)} shards")
     job = defs.resolve_implicit_global_asset_job_def()
     graph = defs.resolve_asset_graph()
+    stale = {target.partition for target in find_stale(recipe, home, graph, shards)}
     for shard in shards:
-        stale = [target for target in find_stale(recipe, home, graph, shards) if target.partition == shard.key]
-        if stale:
+        if shard.key in stale:
             say(f"shard {shard.key}")
             _execute(job, recipe, instance, [recipe.asset(name) for name in SHARDED], tally, partition=shard.key)
     rest = [
@@ -93,12 +96,45 @@ def observe_sources(recipe: Recipe, home: Home, instance: dg.DagsterInstance) ->
     return shards
 
 
-def run_checks(recipe: Recipe, defs: dg.Definitions, instance: dg.DagsterInstance) -> list[dg.AssetCheckEvaluation]:
-    """Run every check of a recipe that stands on its own, and return the evaluations in order of asset and name."""
+@dataclass(frozen=True, kw_only=True)
+class UnevaluatedChecks:
+    """Checks of one asset that could not be evaluated; they have not passed."""
+
+    checks: tuple[dg.AssetCheckKey, ...]
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedRecipe:
+    """What became of every check that stands on its own: each is in one of the two, in order of asset and name."""
+
+    evaluations: tuple[dg.AssetCheckEvaluation, ...]
+    problems: tuple[UnevaluatedChecks, ...]
+
+
+def run_checks(recipe: Recipe, defs: dg.Definitions, instance: dg.DagsterInstance) -> CheckedRecipe:
+    """Run every check of a recipe that stands on its own. Raises KeyboardInterrupt at Ctrl-C."""
     job = defs.resolve_job_def(f"{recipe.name}_checks")
     tags = {"tunewright/recipe": recipe.name, **process_tags()}
     result = job.execute_in_process(instance=instance, raise_on_error=False, tags=tags, run_config={"loggers": {"console": {}}})
-    return sorted(result.get_asset_check_evaluations(), key=lambda item: (item.asset_key.path, item.check_name))
+    _stop_if_interrupted(result)
+    evaluations = sorted(result.get_asset_check_evaluations(), key=lambda item: _place(item.asset_check_key))
+    reasons = {event.step_key: _reason_of(event) for event in result.filter_events(lambda event: event.is_step_failure)}
+    done = {item.asset_check_key for item in evaluations}
+    problems = []
+    for step in job.nodes:
+        keys = job.asset_layer.get_selected_entity_keys_for_node(NodeHandle(step.name, None))
+        left = sorted((key for key in keys if isinstance(key, dg.AssetCheckKey) and key not in done), key=_place)
+        if left:
+            reason = reasons.get(step.name) or "the run ended before it was its turn"
+            problems.append(UnevaluatedChecks(checks=tuple(left), reason=reason))
+    return CheckedRecipe(
+        evaluations=tuple(evaluations), problems=tuple(sorted(problems, key=lambda problem: _place(problem.checks[0])))
+    )
+
+
+def _place(key: dg.AssetCheckKey) -> tuple[Sequence[str], str]:
+    return key.asset_key.path, key.name
 
 
 def _execute(
@@ -113,8 +149,17 @@ def _execute(
         run_config={"loggers": {"console": {}}},
     )
     _count(result, tally)
+    _stop_if_interrupted(result)
     if not result.success:
         raise _cause(result)
+
+
+def _stop_if_interrupted(result: dg.ExecuteInProcessResult) -> None:
+    """Raise KeyboardInterrupt if the run ended by Ctrl-C, which Dagster calls a failure."""
+    for event in result.filter_events(lambda event: event.event_type is dg.DagsterEventType.RUN_FAILURE):
+        error = event.job_failure_data.error
+        if error is not None and error.cls_name == INTERRUPTED:
+            raise KeyboardInterrupt
 
 
 def _count(result: dg.ExecuteInProcessResult, tally: RunTally) -> None:
@@ -136,21 +181,36 @@ def _cause(result: dg.ExecuteInProcessResult) -> Exception:
     evaluations = {evaluation.asset_check_key: evaluation for evaluation in result.get_asset_check_evaluations()}
     for event in result.filter_events(lambda event: event.is_step_failure):
         name = event.step_key.rpartition("__")[2] if event.step_key else "run"
-        error: Any = event.step_failure_data.error
-        while error is not None:
-            if error.cls_name == "DagsterAssetCheckFailedError":
-                return _failed_check(list(evaluations.values()), name)
-            if error.cls_name and error.cls_name not in WRAPPERS:
-                reason = error.message.strip()
-                return StageFailedError(stage=name, reason=reason.partition(": ")[2] or reason)
-            error = error.cause
+        error = _innermost(event)
+        if error is not None and error.cls_name == "DagsterAssetCheckFailedError":
+            return failed_check(list(evaluations.values()))
+        if error is not None:
+            return StageFailedError(stage=name, reason=_reason_of(event))
     return StageFailedError(stage="run", reason="see the log above")
 
 
-def _failed_check(evaluations: list[dg.AssetCheckEvaluation], name: str) -> StageFailedError:
+def _innermost(event: dg.DagsterEvent) -> Any:
+    """Return the error of a failed step that people want to read, without those that Dagster puts around it."""
+    error: Any = event.step_failure_data.error
+    while error is not None and (not error.cls_name or error.cls_name in WRAPPERS):
+        error = error.cause
+    return error
+
+
+def _reason_of(event: dg.DagsterEvent) -> str:
+    """Return what made a step fail, without the name of its class."""
+    error = _innermost(event)
+    said = error.message.strip() if error is not None else ""
+    return said.partition(": ")[2] or said
+
+
+def failed_check(evaluations: Sequence[dg.AssetCheckEvaluation]) -> StageFailedError:
+    """Return the error that names the blocking checks that failed, and the asset that they are about."""
     failed = [
-        f"{evaluation.description or 'a blocking check failed'} (check {evaluation.check_name})"
+        evaluation
         for evaluation in evaluations
         if not evaluation.passed and evaluation.blocking and evaluation.severity == dg.AssetCheckSeverity.ERROR
     ]
-    return StageFailedError(stage=name, reason="; ".join(failed))
+    stages = dict.fromkeys(evaluation.asset_key.path[-1] for evaluation in failed)
+    reasons = [f"{item.description or 'a blocking check failed'} (check {item.check_name})" for item in failed]
+    return StageFailedError(stage=", ".join(stages), reason="; ".join(reasons))

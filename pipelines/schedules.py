@@ -3,6 +3,7 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from assets.curated import SHARDED
 from assets.recipe import Recipe
 
 
@@ -12,7 +13,7 @@ def build_jobs(recipe: Recipe, checks: list[dg.AssetChecksDefinition]) -> list[U
     `checks` are those that stand on their own; the others are evaluated with their asset and cannot run without it.
     """
     everything = dg.AssetSelection.key_prefixes(recipe.name)
-    by_shard = dg.AssetSelection.assets(*([recipe.name, name] for name in ("documents", "demonstrations", "candidates")))
+    by_shard = dg.AssetSelection.assets(*([recipe.name, name] for name in SHARDED))
     tags = {"tunewright/recipe": recipe.name}
     return [
         dg.define_asset_job(

@@ -21,6 +21,7 @@ from curation.home import Home
 from curation.ids import content_hash
 from curation.synthesis.batch import open_batch_store, poll_batches
 from curation.synthesis.ledger.request_ledger import open_ledger
+from pipelines.instance import clear_dead_runs
 from pipelines.staleness import Target, find_stale
 
 VERSION_TAG = "dagster/data_version"
@@ -46,6 +47,7 @@ def _automation_sensor(recipe: Recipe) -> dg.SensorDefinition:
         name=f"{recipe.name}_automation",
         target=dg.AssetSelection.key_prefixes(recipe.name),
         default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Runs what is missing, and what its code or an upstream version has changed for.",
         minimum_interval_seconds=30,
         run_tags={RECIPE_TAG: recipe.name},
     )
@@ -145,6 +147,7 @@ def _sweep_sensor(recipe: Recipe) -> dg.SensorDefinition:
         description="Compares the roots in the store and repairs lost updates and failed runs, a bounded number of times.",
     )
     def sweep(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        clear_dead_runs(context.instance)
         if _is_busy(recipe, context.instance):
             return dg.SkipReason("Runs are in progress.")
         try:

@@ -16,7 +16,7 @@ from pipelines.compose import build_definitions
 from pipelines.console import quiet_warnings
 from pipelines.demo import print_summary, summarise, write_summary
 from pipelines.instance import clear_dead_runs, prepare_dagster_home
-from pipelines.runner import run_checks, run_recipe
+from pipelines.runner import CheckedRecipe, run_checks, run_recipe
 from pipelines.staleness import Target, find_stale
 from training.launch import usable_cores
 
@@ -52,18 +52,28 @@ def run_in_session(recipe: Recipe, home: Home, console: Console, *, summary: boo
 
 
 def check_in_session(recipe: Recipe, home: Home, console: Console) -> int:
-    """Run all checks of a recipe, print one line each, and return the exit code: 1 if one of severity ERROR failed."""
+    """Run all checks of a recipe and print them. Returns the exit code."""
     with opened_session(recipe, home) as session:
-        evaluations = run_checks(recipe, session.definitions, session.instance)
+        return print_checks(run_checks(recipe, session.definitions, session.instance), console)
+
+
+def print_checks(checked: CheckedRecipe, console: Console) -> int:
+    """Print one line a check, and return 1 if one of severity ERROR failed, or if one could not be evaluated."""
     failed = 0
-    for evaluation in evaluations:
+    for evaluation in checked.evaluations:
         is_error = not evaluation.passed and evaluation.severity == dg.AssetCheckSeverity.ERROR
         failed += is_error
         mark = "pass" if evaluation.passed else evaluation.severity.value.lower()
         name = f"{evaluation.asset_key.path[-1]}: {evaluation.check_name}"
         console.print(f"{mark:<6} {name}  {evaluation.description or ''}", markup=False, soft_wrap=True)
-    console.print(f"{len(evaluations)} checks, {failed} failed")
-    return 1 if failed or not evaluations else 0
+    for problem in checked.problems:
+        names = ", ".join(key.name for key in problem.checks)
+        what = f"{problem.checks[0].asset_key.path[-1]}: {names}  could not be evaluated: {problem.reason}"
+        console.print(f"error  {what}", markup=False, soft_wrap=True)
+    unknown = sum(len(problem.checks) for problem in checked.problems)
+    said = f"{len(checked.evaluations) + unknown} checks, {failed} failed"
+    console.print(f"{said}, {unknown} could not be evaluated" if unknown else said)
+    return 1 if failed or unknown or not checked.evaluations else 0
 
 
 def find_stale_in_session(recipe: Recipe, home: Home) -> list[Target]:

@@ -5,21 +5,30 @@ ourselves: a snapshot is stale when it was made by other code or settings, from 
 when files that it points to are gone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
+from assets.answer_tables import timings_snapshot
+from assets.answers import champion_before
+from assets.curated import review_keys_snapshot
+from assets.evaluation_judge import labels_before
+from assets.exports import live_model
+from assets.forgetting import suite_snapshot
 from assets.ingest import manifest_snapshot, shard_snapshot
+from assets.protected_items import protected_files
 from assets.recipe import Recipe
+from assets.release import approvals
 from assets.review import review_state
-from assets.scores import champion_before
+from assets.reviewed_documents import finding_snapshots
 from assets.withdrawals import withdrawal_snapshots
 from curation.home import Home
 from curation.ids import content_hash
 from curation.ingest.sources import SourceShard
 from curation.store import Snapshot
+from evaluation.forgetting.suite import load_suite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +50,18 @@ def find_stale(recipe: Recipe, home: Home, graph: BaseAssetGraph[Any], shards: I
     snapshots = {_name(item.asset, item.partition): item for item in found}
     observed = [*(shard_snapshot(recipe, shard) for shard in shards), manifest_snapshot(recipe, shards)]
     observed += [review_state(recipe, home), champion_before(recipe, home), *withdrawal_snapshots(recipe, home, shards)]
+    observed += [
+        live_model(recipe, home),
+        approvals(recipe, home),
+        *finding_snapshots(snapshots.values()),
+        *protected_files(recipe, pins=False),
+    ]
+    if recipe.forgetting is not None:
+        observed.append(suite_snapshot(recipe, load_suite(recipe.forgetting)))
+    if recipe.evaluation.judge is not None and {recipe.asset("answers"), recipe.asset("review_queue")} <= snapshots.keys():
+        observed.append(labels_before(recipe, home, recipe.evaluation.judge))
+    observed += [*_beside(recipe, snapshots, "curated_examples", review_keys_snapshot)]
+    observed += [*_beside(recipe, snapshots, "answers", timings_snapshot)]
     now = {name: item.version for name, item in snapshots.items()}
     now |= {_name(item.asset, item.partition): item.version for item in observed}
     stale: list[Target] = []
@@ -61,6 +82,15 @@ def find_stale(recipe: Recipe, home: Home, graph: BaseAssetGraph[Any], shards: I
                 stale.append(replace(target, wanted=f"{target.wanted};{_state_of(upstream[asset], partition, now)}"))
                 blocked.add((asset, partition))
     return stale
+
+
+def _beside(
+    recipe: Recipe, snapshots: Mapping[str, Snapshot], name: str, part: Callable[[Recipe, Snapshot], Snapshot]
+) -> Iterator[Snapshot]:
+    """Yield what an asset holds that is no part of its version, if it is there."""
+    found = snapshots.get(recipe.asset(name))
+    if found is not None:
+        yield part(recipe, found)
 
 
 def _target(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 from rich.tree import Tree
 
 from curation.config import as_plain
@@ -27,7 +28,8 @@ from curation.review.queue import open_queue
 from curation.store import Snapshot, Store
 from curation.synthesis.ledger.request_ledger import open_ledger
 from evaluation.records import EvalAnswer
-from evaluation.registry import open_release_ledger
+from evaluation.release.registry import open_release_ledger
+from pipelines.terminal import printable
 
 MIN_PREFIX = 8
 MAX_ROWS_OF_CALL = 50
@@ -79,10 +81,9 @@ def _grow(tree: Tree, link: Link) -> None:
         _grow(tree.add(_label(origin)), origin)
 
 
-def _label(link: Link) -> str:
+def _label(link: Link) -> Text:
     facts = "\n".join(f"  {name}: {value}" for name, value in link.facts.items() if value not in ("", None, [], ()))
-    text = f"{link.what}  {link.id}\n{facts}".rstrip()
-    return text.replace("[", "\\[")
+    return Text(printable(f"{link.what}  {link.id}\n{facts}".rstrip()))
 
 
 class _Tracer:

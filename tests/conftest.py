@@ -1,6 +1,7 @@
 """Fixtures for all tests: a clean environment, and a PostgreSQL server where there is one."""
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -12,9 +13,24 @@ from tests.postgres_server import find_binaries, temporary_postgres
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two tests run side by side, and their trainings with them
 
-hypothesis.settings.register_profile("quick", deadline=None, max_examples=25, derandomize=True)
-hypothesis.settings.register_profile("thorough", deadline=None, max_examples=60, derandomize=True)
+at_any_speed = hypothesis.settings(deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("quick", at_any_speed, max_examples=25)
+hypothesis.settings.register_profile("thorough", at_any_speed, max_examples=60)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts jobs in the background; children would ignore it too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _own_signals() -> Iterator[None]:
+    """No test inherits what another did to signals: Dagster gives SIGTERM the handler of SIGINT, for good."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,7 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-START_SECONDS = 30
+from tests.free_port import free_port
+
+START_SECONDS = 180
 
 
 def find_binaries() -> Path | None:
@@ -52,7 +53,7 @@ def temporary_postgres(*, durable: bool = False) -> Iterator[str]:
             "--locale=C",
         ]
         subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **as_user)
-        port = _free_port()
+        port = free_port()
         fsync = f"fsync={'on' if durable else 'off'}"
         options = ["-c", "listen_addresses=127.0.0.1", "-c", fsync, "-k", folder, "-p", str(port)]
         with (folder / "log").open("wb") as log:
@@ -76,12 +77,6 @@ def _unprivileged(folder: Path) -> dict[str, Any]:
     user = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
     os.chown(folder, user.pw_uid, user.pw_gid)
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_ready(server: "subprocess.Popen[bytes]", binaries: Path, port: int, log: Path) -> None:

@@ -14,6 +14,8 @@ PACKAGES = ("pipelines", "assets", "curation", "training", "evaluation")
 FOLDERS = (*PACKAGES, "benchmarks", "tests")
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
+WAITS = {"wait", "join", "communicate", "run", "result"}
+CLOCKS = {"monotonic", "perf_counter", "process_time", "thread_time"}
 HEAVY = ("torch", "great_expectations", "trl", "transformers", "peft", "datasets", "openai")
 FILES = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))
 
@@ -55,6 +57,32 @@ def test_functions_are_short() -> None:
         for function in functions_in(file)
     }
     assert {name: size for name, size in sizes.items() if size > MAX_FUNCTION_LINES} == {}
+
+
+def is_below(limit: ast.expr, seconds: float) -> bool:
+    return isinstance(limit, ast.Constant) and isinstance(limit.value, (int, float)) and limit.value < seconds
+
+
+def is_short_wait(node: ast.AST) -> bool:
+    """Tell whether a call waits less than a minute for something, or a time that passed has to be under half a minute."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WAITS:
+        return any(keyword.arg == "timeout" and is_below(keyword.value, 60) for keyword in node.keywords)
+    if isinstance(node, ast.Compare) and isinstance(node.left, ast.BinOp) and isinstance(node.ops[0], ast.Lt):
+        reads = {name.attr for name in ast.walk(node.left) if isinstance(name, ast.Attribute)}
+        return bool(reads & CLOCKS) and is_below(node.comparators[0], 30)
+    return False
+
+
+def test_no_test_is_red_because_a_machine_is_slow() -> None:
+    texts = {file: file.read_text() for file in FILES if file.relative_to(ROOT).parts[0] == "tests"}
+    short = [
+        f"{name_of(file)}:{node.lineno}"  # type: ignore[attr-defined]
+        for file, text in texts.items()
+        if any(word in text for word in ("timeout=", *CLOCKS))
+        for node in ast.walk(ast.parse(text))
+        if is_short_wait(node)
+    ]
+    assert short == []
 
 
 def test_functions_of_the_packages_are_annotated() -> None:
@@ -134,7 +162,7 @@ def test_commands_that_are_named_exist() -> None:
     known = commands()
     groups = {command.split()[0] for command in known if " " in command}
     named = set()
-    for first, second in re.findall(r"(?:^|[`/])tunewright ([a-z]+)(?: ([a-z]+)\b)?", documents(), re.MULTILINE):
+    for first, second in re.findall(r"(?:^|[`/])tunewright ([a-z-]+)(?: ([a-z-]+)\b)?", documents(), re.MULTILINE):
         named.add(f"{first} {second}".strip() if first in groups else first)
     assert {"run", "recipe check", "trace", "status"} <= named
     assert named - known == set()

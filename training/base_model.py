@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from curation.errors import ModelNotFoundError
 from training.chat_format import BOS, CHAT_TEMPLATE, END, PAD, SPECIAL_TOKENS
 from training.config import BaseModelConfig
+from training.four_bits import settle_layers
 
 
 class Loaded(NamedTuple):
@@ -96,14 +97,23 @@ def load_named_model(config: BaseModelConfig) -> Loaded:
     return Loaded(model, tokenizer)
 
 
-def load_parent(path: str, *, dtype: Any) -> Any:
-    """Load the model of the stage before, in the precision given. Raises ModelNotFoundError."""
+def load_parent(path: str, *, dtype: Any, quantization: Any = None) -> Any:
+    """Load the model of the stage before, in the precision given, quantised if wanted.
+
+    Raises:
+        ModelNotFoundError: if it cannot be loaded.
+        QuantizationUnavailableError: if its sizes cannot be quantised here.
+    """
     from transformers import AutoModelForCausalLM
 
     try:
-        return AutoModelForCausalLM.from_pretrained(path, dtype=dtype, use_safetensors=True, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            path, dtype=dtype, use_safetensors=True, local_files_only=True, quantization_config=quantization
+        )
     except Exception as error:  # see load_named_model
         raise _not_found(path, error) from error
+    settle_layers(model)
+    return model
 
 
 def load_tokenizer(path: str) -> Any:

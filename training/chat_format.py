@@ -12,12 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from curation.chat_turns import as_turn
+from curation.chat_turns import as_turn, wants_content_parts
 from curation.errors import ChatFormatError
 from curation.records import Message
 
 IGNORED = -100
 """Label of a token that is not learnt."""
+
+THOUGHT = ("<think>", "</think>")
+"""How the models that think aloud open and close a thought."""
 
 BOS, END, PAD = "<|bos|>", "<|end|>", "<|pad|>"
 ROLE_MARKERS = tuple(f"<|{role}|>" for role in ("system", "user", "assistant", "tool"))
@@ -58,6 +61,7 @@ class ChatFormat:
         self.tokenizer = tokenizer
         self.special_texts = sorted(text for text in tokenizer.all_special_tokens if text)
         self._special_ids = frozenset(tokenizer.all_special_ids)
+        self._in_parts = wants_content_parts(tokenizer)
         self._last_prompt: tuple[tuple[tuple[Message, ...], str], tuple[str, list[int]]] | None = None
 
     def encode(self, prompt: Sequence[Message], answer: str | Message, tools: str = "") -> Tokens:
@@ -65,17 +69,26 @@ class ChatFormat:
 
         Raises:
             ChatFormatError: if the template does not render the prompt as the beginning of the whole conversation, repeats
-                the beginning-of-sequence token, or does not close the answer.
+                the beginning-of-sequence token (where no text holds it), or does not close the answer.
         """
         last = answer if isinstance(answer, Message) else Message(role="assistant", content=answer)
         asked, asked_ids = self._encode_prompt(tuple(prompt), tools)
         whole = self._render([*prompt, last], tools, add_generation_prompt=False)
-        if not whole.startswith(asked):
-            raise ChatFormatError(problem="it does not render a prompt as the beginning of the conversation")
-        tokens = Tokens(prompt=[*asked_ids], answer=self._close(self._tokenise(whole[len(asked) :])))
-        if tokens.ids.count(self.tokenizer.bos_token_id) > 1 and self.tokenizer.bos_token_id != self.tokenizer.eos_token_id:
+        written = whole[len(asked) :] if whole.startswith(asked) else _continue_thought(asked, whole, last.content)
+        tokens = Tokens(prompt=[*asked_ids], answer=self._close(self._tokenise(written)))
+        start, end = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
+        if tokens.ids.count(start) > 1 and start != end and not self._is_said(self.tokenizer.bos_token, [*prompt, last], tools):
             raise ChatFormatError(problem="it writes the beginning-of-sequence token more than once")
         return tokens
+
+    def encode_prompt(self, prompt: Sequence[Message], tools: str = "") -> list[int]:
+        """Tokenise a prompt that the model will answer itself. Raises ChatFormatError if the template refuses it."""
+        return [*self._encode_prompt(tuple(prompt), tools)[1]]
+
+    @staticmethod
+    def _is_said(special: str, messages: Sequence[Message], tools: str) -> bool:
+        """Tell whether a special token stands in the texts, which is no fault of the template: see `special_text_in`."""
+        return special in tools or any(special in message.text for message in messages)
 
     def _encode_prompt(self, prompt: tuple[Message, ...], tools: str) -> tuple[str, list[int]]:
         """Render and tokenise a prompt; the answers of a pair share one."""
@@ -104,7 +117,7 @@ class ChatFormat:
         return [*answer, self.tokenizer.eos_token_id]
 
     def _render(self, messages: list[Message], tools: str, *, add_generation_prompt: bool) -> str:
-        turns = [as_turn(message, parsed=True) for message in messages]
+        turns = [as_turn(message, parsed=True, in_parts=self._in_parts) for message in messages]
         more = {"tools": json.loads(tools)} if tools else {}
         try:
             return str(
@@ -115,3 +128,23 @@ class ChatFormat:
 
     def _tokenise(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _continue_thought(asked: str, whole: str, answer: str) -> str:
+    """Return what follows a prompt that ends within an opened thought, which the rendered conversation does not show so.
+
+    DeepSeek R1 asks with `<think>` and a newline, but renders past answers without their thoughts: a model trained on that
+    rendering would never close the thought that it is given. The answer's own thought, or an empty one, is put there.
+
+    Raises:
+        ChatFormatError: if that is not the reason why the prompt is no beginning of the conversation.
+    """
+    opened = asked.rstrip()
+    before = opened.removesuffix(THOUGHT[0])
+    if before == opened or not whole.startswith(before):
+        raise ChatFormatError(problem="it does not render a prompt as the beginning of the conversation")
+    shown = whole[len(before) :].removeprefix(THOUGHT[0])
+    if THOUGHT[1] in shown:
+        return shown
+    thought = answer.rpartition(THOUGHT[1])[0].partition(THOUGHT[0])[2].strip()
+    return (f"{thought}\n" if thought else "\n") + f"{THOUGHT[1]}\n\n{shown}"

@@ -1,70 +1,215 @@
 """The training loop of all stages: a trainer on rows of token ids, watched, checkpointed and resumed.
 
-done = learn(spec, rows, tokenizer, progress, stop)      # Trained(model=..., loss_curve=..., ...)
+done = learn(spec, resolved_stage(spec), rows, tokenizer, progress, stop)      # Trained(model=..., loss_curve=..., ...)
 """
 
+import json
 import math
-import os
-import time
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from curation.errors import TrainingFailedError
-from training.checkpoints import find_checkpoint, remove_checkpoints, seal_checkpoint
+from curation.config import check
+from curation.errors import ModelNotFoundError
+from training.base_model import load_parent
+from training.checkpoints import STAGING, find_checkpoint, refuse_others, remove_checkpoints
 from training.config import StageConfig
-from training.output import Trained, write_timings
+from training.config.presets import ModelSize, resolve_stage
+from training.early_stopping import take_best, was_over
+from training.four_bits import trainable_share
+from training.memory.fitting import train_job, tries_longest_batch
+from training.memory.longest_batch import try_longest_batch_first
+from training.methods.adapters import check_targets
+from training.methods.job import Job
+from training.output import ADAPTER, Trained, write_timings
+from training.packing import PackPlan, plan_run
 from training.parent_watch import Stop
 from training.progress import Progress
-from training.rows import Rows, epoch_order
+from training.rewards.scorer import load_scorer
+from training.rows import PROMPT_METHODS, Rows, epoch_order
+from training.scale.gather import gather_model
+from training.scale.ranks import is_first_rank, name_checkpoints, world_size
 from training.spec import RunSpec
+from training.trackers import tracked
 from training.trainers import build_trainer
-
-ADAPTER = ".adapter"
-"""Where a finished adapter waits in the work folder until it is part of the output."""
+from training.watching import Watcher, as_callback, curve_points
 
 
-def learn(spec: RunSpec, rows: Rows, tokenizer: Any, progress: Progress, stop: Stop) -> Trained:
-    """Train the parent model on rows, from the last whole checkpoint if there is one.
+def learn(
+    spec: RunSpec,
+    stage: StageConfig,
+    rows: Rows,
+    tokenizer: Any,
+    progress: Progress,
+    stop: Stop,
+    *,
+    held_out: Rows | None = None,
+) -> Trained:
+    """Train the parent model on rows as a resolved stage says, from the last whole checkpoint if there is one.
+
+    With `early_stopping`, `held_out` are the rows that tell when to stop.
 
     Raises:
+        OtherRunError: if the checkpoints in the work folder are those of another run.
         TrainingFailedError: if the loss is not a number any more.
+        MemoryExhaustedError: if the device has no room for one row at a time.
         SystemExit: after a signal, once a checkpoint is written.
     """
-    config = spec.config
-    assert isinstance(config, StageConfig)
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    num_rows = len(next(iter(rows.columns.values())))
-    step_rows = config.batch_size * config.gradient_accumulation * world
-    num_steps = config.max_steps or max(1, math.ceil(num_rows * config.epochs / step_rows))
-    planned = num_steps * step_rows if config.max_steps else min(num_steps * step_rows, round(num_rows * config.epochs))
-    order = epoch_order(rows.lengths, num_rows=max(1, planned), batch_size=config.batch_size * world, seed=spec.stage_seed)
-    progress.phase(f"{num_rows} rows, {num_steps} steps; loading the model")
-    watcher = _Watcher(spec, progress, stop, num_steps)
-    trainer = build_trainer(spec, rows, order, tokenizer, num_steps=num_steps, callback=_callback(watcher))
-    checkpoint = find_checkpoint(Path(spec.work_folder), spec.fingerprint)
-    if checkpoint is None:
-        remove_checkpoints(Path(spec.work_folder))
-    else:
-        progress.phase(f"going on from {checkpoint.name}")
-    stop.can_finish = True
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    stop.can_finish = False
+    refuse_others(Path(spec.work_folder), name_checkpoints(spec.fingerprint))
+    plan = plan_steps(stage, rows, seed=spec.stage_seed)
+    progress.phase(f"{rows.num_rows} rows, {plan.num_steps} steps; loading the model")
+    watcher = Watcher(spec, progress, stop, plan.num_steps)
+    job = Job(
+        spec=spec,
+        stage=stage,
+        rows=rows,
+        order=plan.order,
+        step_prompts=plan.step_prompts,
+        tokenizer=tokenizer,
+        num_steps=plan.num_steps,
+        held_out=held_out,
+        callback=as_callback(watcher),
+        packs=plan.packs,
+    )
+    trainer = train_job(job, lambda fitting: _train_from_checkpoint(fitting, progress, stop), progress.phase)
     if stop.signal:
         raise SystemExit(128 + stop.signal)
-    return _finish(spec, config, trainer, tokenizer, num_rows, watcher)
+    return _finish(spec, stage, trainer, tokenizer, rows.num_rows, watcher)
 
 
-def _finish(spec: RunSpec, config: StageConfig, trainer: Any, tokenizer: Any, num_rows: int, watcher: "_Watcher") -> Trained:
+def _train_from_checkpoint(job: Job, progress: Progress, stop: Stop) -> Any:
+    trainer, work = build_trainer(job), Path(job.spec.work_folder)
+    if job.stage.tuning != "full":
+        progress.phase(str(trainable_share(trainer.model)))
+    if job.packs is None and tries_longest_batch(job):
+        lengths = [job.rows.lengths[row] for row in job.order]
+        try_longest_batch_first(trainer, lengths=lengths, batch_size=job.stage.batch_size or 1, say=progress.phase)
+    checkpoint = find_checkpoint(work, name_checkpoints(job.spec.fingerprint))
+    if checkpoint is None:
+        remove_checkpoints(work)
+    else:
+        progress.phase(f"going on from {checkpoint.name}")
+        if is_first_rank():
+            shutil.rmtree(work / STAGING, ignore_errors=True)  # half-written when it was interrupted
+    with tracked(trainer, job.spec, progress.phase):
+        _train(trainer, checkpoint, job.stage, stop)
+    if job.stage.early_stopping is not None and not stop.signal:
+        take_best(trainer, job.spec, job.stage.early_stopping)
+    return trainer
+
+
+def _train(trainer: Any, checkpoint: Path | None, stage: StageConfig, stop: Stop) -> None:
+    ended = was_over(checkpoint, stage.early_stopping)
+    if ended is not None:
+        trainer.state = ended
+        return
+    stop.can_finish = True
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    finally:
+        stop.can_finish = False
+
+
+class StepPlan(NamedTuple):
+    """How long a run is, and which row comes when."""
+
+    num_steps: int
+    order: list[int]
+    packs: PackPlan | None = None
+    """The order of a run that is packed."""
+    step_prompts: int = 0
+    """For methods that write answers: prompts that are answered at once."""
+
+
+def plan_steps(stage: StageConfig, rows: Rows, *, seed: int) -> StepPlan:
+    """Return the optimizer steps of a resolved stage on these rows, for as many processes as there are."""
+    assert stage.batch_size is not None
+    assert stage.gradient_accumulation is not None
+    if stage.method in PROMPT_METHODS:
+        return _plan_prompts(stage, rows, seed=seed)
+    world = world_size()
+    if stage.packing:
+        return _plan_packed(stage, rows, group=stage.gradient_accumulation * world, seed=seed)
+    step_rows = stage.batch_size * stage.gradient_accumulation * world
+    wanted = rows.num_rows * (stage.epochs or 1.0)
+    num_steps = stage.max_steps or max(1, math.ceil(wanted / step_rows))
+    planned = num_steps * step_rows if stage.max_steps else min(num_steps * step_rows, round(wanted))
+    order = epoch_order(rows.lengths, num_rows=max(1, planned), batch_size=stage.batch_size * world, seed=seed)
+    return StepPlan(num_steps, order)
+
+
+def _plan_packed(stage: StageConfig, rows: Rows, *, group: int, seed: int) -> StepPlan:
+    assert stage.tokens_per_batch is not None
+    budget, epochs, max_steps = stage.tokens_per_batch, stage.epochs, stage.max_steps
+    packs = plan_run(rows.lengths, budget=budget, group=group, epochs=epochs, max_steps=max_steps, seed=seed)
+    return StepPlan(math.ceil(len(packs.packs) / group), [], packs)
+
+
+def _plan_prompts(stage: StageConfig, rows: Rows, *, seed: int) -> StepPlan:
+    """Plan by prompts: a step answers so many that all answers fill its batches, and each prompt of a group several times.
+
+    Raises:
+        ConfigError: if the batches of a step cannot be filled with whole groups.
+    """
+    num_answers = (stage.batch_size or 1) * (stage.gradient_accumulation or 1) * world_size()
+    group = (stage.rl.num_generations if stage.rl else None) or 1
+    problem = f"times batch_size times the processes must be a multiple of rl.num_generations ({group})"
+    check(num_answers % group == 0, "gradient_accumulation", problem, stage.gradient_accumulation)
+    own = num_answers // world_size()
+    is_whole = own % group == 0 or not (stage.rl and stage.rl.resample_groups)
+    check(
+        is_whole, "rl.resample_groups", f"needs whole groups of {group} in each process: a batch_size times accumulation", own
+    )
+    prompts = num_answers // group
+    reuse = stage.ppo.epochs if stage.ppo else 1
+    wanted = rows.num_rows * (stage.epochs or 1.0)
+    num_batches = math.ceil((stage.max_steps or 0) / reuse) or max(1, math.ceil(wanted / prompts))
+    order = epoch_order(rows.lengths, num_rows=num_batches * prompts, batch_size=prompts, seed=seed)
+    return StepPlan(stage.max_steps or num_batches * reuse, order, step_prompts=prompts)
+
+
+def resolved_stage(spec: RunSpec) -> StageConfig:
+    """Return the stage of a spec with its presets, for the size of its parent model.
+
+    Raises:
+        ModelNotFoundError: if there is no readable model.
+        ConfigError: if adapters are to go on layers that it does not have.
+    """
+    assert isinstance(spec.config, StageConfig)
+    size = read_size(spec.parent_model)
+    check_targets(spec.config, spec.parent_model)
+    return resolve_stage(spec.config, size).stage
+
+
+def read_size(folder: str) -> ModelSize:
+    """Return the size of the model in a folder, from its configuration and the heads of its weight files alone.
+
+    Raises:
+        ModelNotFoundError: if there is no readable model.
+    """
+    from safetensors import safe_open
+
+    try:
+        config = json.loads((Path(folder) / "config.json").read_bytes())
+        context = int((config.get("text_config") or config)["max_position_embeddings"])
+        num_parameters = 0
+        for file in sorted(Path(folder).glob("*.safetensors")):
+            with safe_open(file, framework="numpy") as weights:
+                num_parameters += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
+    except Exception as error:  # OSError, ValueError, KeyError, SafetensorError, ...
+        raise ModelNotFoundError(model=folder, reason=" ".join(str(error).split())[:300] or type(error).__name__) from error
+    return ModelSize(num_parameters=num_parameters, context_length=context)
+
+
+def _finish(spec: RunSpec, config: StageConfig, trainer: Any, tokenizer: Any, num_rows: int, watcher: Watcher) -> Trained:
     state = trainer.state
-    curve = tuple(_point(entry) for entry in state.log_history if "loss" in entry)
-    seconds = time.monotonic() - watcher.started
-    tokens = state.num_input_tokens_seen - watcher.tokens_before
-    write_timings(spec, seconds=round(seconds, 3), tokens_per_s=round(tokens / max(seconds, 1e-9), 1))
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    if config.method == "lora":
-        model = _merge(spec, model)
+    curve = curve_points(state.log_history)
+    write_timings(spec, seconds=round(watcher.seconds, 3), tokens_per_s=round(watcher.speed(state), 1))
+    model = gather_model(trainer)
+    if config.tuning != "full" and is_first_rank():
+        model = _merge(spec, config, model)
     return Trained(
-        model=model.to(_stored_dtype(spec.parent_model)),
+        model=model.to(_stored_dtype(spec.parent_model)) if model is not None and is_first_rank() else None,
         tokenizer=tokenizer,
         num_rows=num_rows,
         num_steps=state.global_step,
@@ -73,12 +218,25 @@ def _finish(spec: RunSpec, config: StageConfig, trainer: Any, tokenizer: Any, nu
     )
 
 
-def _merge(spec: RunSpec, model: Any) -> Any:
+def _merge(spec: RunSpec, stage: StageConfig, model: Any) -> Any:
+    """Keep the adapter, and return the model with it merged in: into the weights as they were, never into rounded ones."""
     adapter = model.peft_config["default"]
     adapter.base_model_name_or_path = spec.parent
     adapter.target_modules = sorted(adapter.target_modules)  # a set is written in any order
     model.save_pretrained(Path(spec.work_folder) / ADAPTER)
+    import torch
+
+    stored, held = _stored_dtype(spec.parent_model), model.get_input_embeddings().weight.dtype
+    if stage.tuning == "qlora" or held not in (stored, torch.float32):
+        model = _on_whole_weights(spec, stage, stored)
     return model.merge_and_unload(safe_merge=True)
+
+
+def _on_whole_weights(spec: RunSpec, stage: StageConfig, dtype: Any) -> Any:
+    import peft
+
+    load = load_scorer if stage.method == "reward" else load_parent
+    return peft.PeftModel.from_pretrained(load(spec.parent_model, dtype=dtype), Path(spec.work_folder) / ADAPTER)
 
 
 def _stored_dtype(folder: str) -> Any:
@@ -86,78 +244,3 @@ def _stored_dtype(folder: str) -> Any:
     from transformers import AutoConfig
 
     return AutoConfig.from_pretrained(folder, local_files_only=True).dtype or torch.float32
-
-
-def _point(entry: dict[str, Any]) -> dict[str, float]:
-    names = {"step": "step", "loss": "loss", "learning_rate": "learning_rate", "num_input_tokens_seen": "tokens"}
-    names |= {"rewards/margins": "margin", "rewards/accuracies": "accuracy"}
-    return {short: entry[name] for name, short in names.items() if name in entry}
-
-
-class _Watcher:
-    """What happens between two steps: progress, signals, checkpoints, and the stop at a loss that is no number."""
-
-    def __init__(self, spec: RunSpec, progress: Progress, stop: Stop, num_steps: int) -> None:
-        self.spec, self.progress, self.stop, self.num_steps = spec, progress, stop, num_steps
-        self.started = time.monotonic()
-        self.first_step = self.tokens_before = 0
-
-    def begin(self, state: Any) -> None:
-        """Training starts, or goes on."""
-        self.started = time.monotonic()
-        self.first_step, self.tokens_before = state.global_step, state.num_input_tokens_seen
-
-    def end_step(self, state: Any, control: Any) -> None:
-        """A step is done: log before every save, so that a broken state is never saved."""
-        if self.stop.signal:
-            control.should_save = control.should_training_stop = True
-        control.should_log = control.should_log or control.should_save
-
-    def log(self, state: Any, values: dict[str, Any]) -> None:
-        """A loss is known."""
-        loss = values.get("loss")
-        if loss is None:
-            return
-        if not math.isfinite(loss):
-            reason = f"the loss became {loss} at step {state.global_step}; lower the learning rate, or look for damaged rows"
-            raise TrainingFailedError(stage=self.spec.stage, reason=reason, folder=self.spec.work_folder)
-        seconds = max(time.monotonic() - self.started, 1e-9)
-        per_step = seconds / max(1, state.global_step - self.first_step)
-        self.progress.step(
-            state.global_step,
-            self.num_steps,
-            loss=loss,
-            tokens_per_second=(state.num_input_tokens_seen - self.tokens_before) / seconds,
-            seconds_left=per_step * (self.num_steps - state.global_step),
-        )
-
-    def save(self, folder: Path, state: Any) -> None:
-        """The trainer has written a checkpoint."""
-        import torch
-
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.barrier()
-        if state.is_world_process_zero:
-            work, step = Path(self.spec.work_folder), state.global_step
-            seal_checkpoint(folder / f"checkpoint-{step}", work, step=step, fingerprint=self.spec.fingerprint)
-
-
-def _callback(watcher: _Watcher) -> Any:
-    from transformers import TrainerCallback
-
-    class Callback(TrainerCallback):  # type: ignore[misc]
-        """Hands the trainer's events on."""
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            watcher.begin(state)
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            watcher.end_step(state, control)
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-            watcher.log(state, logs or {})
-
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            watcher.save(Path(args.output_dir), state)
-
-    return Callback()

@@ -8,7 +8,6 @@ timings.json               seconds and tokens/s, which differ from run to run
 
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
 from dataclasses import dataclass
@@ -16,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from curation.config import as_plain
-from curation.files import sync_folder, write_atomically
+from curation.files import sync_folder, sync_tree, write_atomically
 from curation.store import TableRef
 from training.spec import RunSpec
 
+ADAPTER = ".adapter"
+"""Where a finished adapter waits in the work folder until it is part of the output."""
 LIBRARIES = ("torch", "transformers", "trl", "peft", "tokenizers", "accelerate", "datasets", "numpy")
 
 
@@ -29,8 +30,6 @@ class Trained:
 
     model: Any
     tokenizer: Any
-    adapter: Any = None
-    """A PEFT model before merging, or None."""
     num_rows: int = 0
     num_steps: int = 0
     trained_tokens: int = 0
@@ -50,17 +49,16 @@ def write_output(spec: RunSpec, trained: Trained) -> Path:
     trained.model.config.use_cache = True  # the trainers switch it off, and answering needs it
     trained.model.save_pretrained(part)
     trained.tokenizer.save_pretrained(part)
-    if (work / ".adapter").exists():
-        shutil.copytree(work / ".adapter", part / "adapter")
+    if (work / ADAPTER).exists():
+        shutil.copytree(work / ADAPTER, part / "adapter")
     (part / "manifest.json").write_text(json.dumps(_manifest(spec, trained), indent=1, sort_keys=True, allow_nan=False))
-    for file in sorted(part.rglob("*")):
-        _sync(file)
+    sync_tree(part)
     part.rename(output)
     sync_folder(work)
     return output
 
 
-def write_timings(spec: RunSpec, **values: float) -> None:
+def write_timings(spec: RunSpec, **values: float | str) -> None:
     """Write what differs from run to run. Raises OSError."""
     write_atomically(Path(spec.work_folder) / "timings.json", json.dumps(values, indent=1, sort_keys=True).encode())
 
@@ -82,6 +80,7 @@ def _manifest(spec: RunSpec, trained: Trained) -> dict[str, Any]:
         "config": as_plain(spec.config),
         "seed": spec.seed,
         "parent": spec.parent,
+        "models": {name: Path(folder).name for name, folder in spec.models.items()},
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in LIBRARIES}},
         "num_parameters": sum(parameter.numel() for parameter in trained.model.parameters()),
         "num_rows": trained.num_rows,
@@ -97,11 +96,3 @@ def _version(name: str) -> str:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return ""
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,7 +6,8 @@
     if stop.signal: ...     # save a checkpoint and leave with 128 + signal
 
 While `stop.can_finish` is set (inside the training loop) a signal is only noted, so that the step ends and a checkpoint is
-written; elsewhere, and at a second signal, the process leaves at once.
+written; elsewhere, and at a second signal, the process leaves at once. One of several processes, or one that a run of Dagster
+started, takes what comes within a few seconds as one signal: Ctrl-C reaches it from the terminal, and again from its starter.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ import time
 PARENT_VARIABLE = "TUNEWRIGHT_PARENT_PID"
 """Process id of the one that started the run, for when a launcher stands in between."""
 GRACE_SECONDS = 30.0
+ONCE_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -29,6 +31,9 @@ class Stop:
     def __init__(self) -> None:
         self.signal = 0
         self.can_finish = False
+        self._noted = 0.0
+        is_told_twice = int(os.environ.get("WORLD_SIZE", "1")) > 1 or bool(os.environ.get(PARENT_VARIABLE))
+        self._once_seconds = ONCE_SECONDS if is_told_twice else 0.0
 
     def install(self) -> None:
         """Handle SIGTERM and SIGINT, and treat the parent's death as a SIGTERM."""
@@ -38,19 +43,24 @@ class Stop:
             with contextlib.suppress(OSError, AttributeError):
                 ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         watched = os.environ.get(PARENT_VARIABLE, "")
-        threading.Thread(target=_watch, args=(os.getppid(), int(watched) if watched.isdigit() else 0), daemon=True).start()
+        starter = int(watched) if watched.isdigit() else 0
+        threading.Thread(target=_watch, args=(self, os.getppid(), starter), daemon=True).start()
 
     def _note(self, number: int, _frame: object) -> None:
-        if self.signal or not self.can_finish:
+        is_second = self.signal and time.monotonic() - self._noted >= self._once_seconds
+        if is_second or not self.can_finish:
             raise SystemExit(128 + number)
-        self.signal = number
+        if not self.signal:
+            self.signal, self._noted = number, time.monotonic()
 
 
-def _watch(parent: int, starter: int) -> None:
+def _watch(stop: Stop, parent: int, starter: int) -> None:
     while os.getppid() == parent and (not starter or _is_alive(starter)):
         time.sleep(1.0)
-    with contextlib.suppress(OSError):
-        os.kill(os.getpid(), signal.SIGTERM)
+    stop._once_seconds = ONCE_SECONDS  # the kernel may tell at this moment, too
+    if not stop.signal:  # or have told already; a second signal would leave the checkpoint unwritten
+        with contextlib.suppress(OSError):
+            os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
     os._exit(128 + signal.SIGTERM)
 

@@ -7,51 +7,78 @@ Run again with the same work folder, it goes on where it was.
 import contextlib
 import errno
 import json
+import logging
 import os
 import shutil
 import sys
 import time
 import traceback
 import warnings
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from curation.errors import EmptyDatasetError, StoreFullError, TrainingFailedError, TunewrightError
+from curation.errors import DeviceLostError, EmptyDatasetError, StoreFullError, TrainingFailedError, TunewrightError
 from curation.files import write_atomically
 from curation.garbage import relax_collector
-from curation.records import Document, Example, PreferencePair, Rejection
+from curation.records import Document, Example, PreferencePair, Rejection, UnpairedPreference, VerifiableTask
 from curation.store import Store
 from training.base_model import build_small_llama, load_named_model, load_tokenizer
 from training.chat_format import ChatFormat
 from training.checkpoints import remove_checkpoints
-from training.config import BaseModelConfig, DaptConfig, PreferenceConfig, SftConfig
+from training.config import BaseModelConfig, StageConfig
+from training.held_out import RecordSource, split_groups
 from training.launch import SILENT, usable_cores
-from training.learning import ADAPTER, learn
-from training.output import Trained, is_finished, write_output, write_timings
+from training.learning import learn, resolved_stage
+from training.methods.adapters import check_quantization
+from training.output import ADAPTER, Trained, is_finished, write_output, write_timings
 from training.parent_watch import Stop
+from training.preflight.stage import pass_preflight
 from training.progress import Progress, Say, open_voice
-from training.rows import Rows, pack_documents, read_examples, read_pairs
-from training.spec import TABLE_OF, RunSpec
+from training.rows import Rows, read_rows
+from training.scale.ranks import is_first_rank, prepare_ranks
+from training.spec import RunSpec
+from training.trackers import require_trackers
+from training.utilization import note_use
 
 FAILED = 3
 NO_SPACE = ("No space left on device", "os error 28", "StorageFull", "PytorchStreamWriter", "inline_container.cc")
 """How the writers of safetensors and torch say that a write was refused."""
-SOURCE_OF: dict[str, tuple[type, str]] = {
-    "documents": (Document, "dapt_corpus"),
-    "examples": (Example, "sft_dataset"),
-    "pairs": (PreferencePair, "preference_dataset"),
+DEVICE_LOST = (
+    "unspecified launch failure",
+    "uncorrectable ECC error",
+    "GPU is lost",
+    "fallen off the bus",
+    "no CUDA-capable device",
+    "CUDA-capable device(s) is/are busy or unavailable",
+    "device is unavailable",
+    "hardware stack error",
+    "CUDA driver error: unknown error",
+    "CUDA error: unknown error",
+    "ncclRemoteError",
+    "ncclSystemError",
+)
+"""How CUDA and NCCL say that a device, or the one of another process, is gone; not what wrong code provokes."""
+RECORD_OF: dict[str, type] = {
+    "documents": Document,
+    "examples": Example,
+    "pairs": PreferencePair,
+    "unpaired": UnpairedPreference,
+    "tasks": VerifiableTask,
 }
-"""Table -> the class of its records, and the asset that makes it."""
+"""Table -> the class of its records."""
 
 
 def main(arguments: list[str]) -> int:
     """Run the stage of a spec file and return the exit code."""
     relax_collector()
+    prepare_ranks()
     stop = Stop()
     stop.install()
     os.environ.update({name: value for name, value in SILENT.items() if name not in os.environ})
     warnings.simplefilter("ignore", FutureWarning)  # of the libraries, about each other
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it misses kernels for inference
     try:
         spec = RunSpec.read(Path(arguments[0]))
     except (TunewrightError, OSError, IndexError) as error:
@@ -79,18 +106,20 @@ def run(spec: RunSpec, say: Say, stop: Stop) -> Path:
         EmptyDatasetError: if there is nothing to learn from.
         ModelNotFoundError: if the base model cannot be loaded.
         ChatFormatError: if the chat template cannot be trained with.
+        PreflightFailedError: if something about rows, template or tokenizer would spoil the training.
         TrainingFailedError: if training breaks off.
     """
     work = Path(spec.work_folder)
     progress = Progress(spec.stage, work / "progress.jsonl", say)
     (work / "error.json").unlink(missing_ok=True)
     if is_finished(spec):
+        remove_checkpoints(work)  # still there if it was killed right after its output was in place
         progress.phase("already finished")
         return work / "output"
     started = time.monotonic()
     shutil.rmtree(work / ADAPTER, ignore_errors=True)
     trained = _build_base(spec, progress) if isinstance(spec.config, BaseModelConfig) else _train(spec, progress, stop)
-    if os.environ.get("RANK", "0") != "0":
+    if not is_first_rank():
         return work / "output"
     progress.phase("writing the model")
     output = write_output(spec, trained)
@@ -128,33 +157,42 @@ def _corpus_texts(spec: RunSpec) -> list[str]:
 
 def _train(spec: RunSpec, progress: Progress, stop: Stop) -> Trained:
     store = Store(spec.store_url)
-    name = TABLE_OF[spec.stage]
-    root = spec.tables.get(name, "")
-    record, asset = SOURCE_OF[name]
-    if not root or not store.sample_rows(record, root, 1):  # before anything heavy is imported
-        raise EmptyDatasetError(dataset=asset, reason="nothing was kept for training")
+    assert isinstance(spec.config, StageConfig)
+    data = spec.config.data
+    root = spec.tables.get(data.table, "")
+    if not root or not store.sample_rows(RECORD_OF[data.table], root, 1):  # before anything heavy is imported
+        raise EmptyDatasetError(dataset=data.dataset, reason="nothing was kept for training")
+    check_quantization(spec.config)
+    require_trackers(spec.trackers)
     progress.phase("reading the data")
     _choose_threads()
+    stage = resolved_stage(spec)
     tokenizer = load_tokenizer(spec.parent_model)
-    rows = _read_rows(spec, store, root, tokenizer)
+    source, held_out = _sides(store, root, ChatFormat(tokenizer), stage, seed=spec.stage_seed)
+    rows = read_rows(source, root, ChatFormat(tokenizer), stage, seed=spec.stage_seed)
     if rows.rejections:
         progress.phase(f"{len(rows.rejections)} rows rejected, the first because: {rows.rejections[0].detail}")
-    trained = learn(spec, rows, tokenizer, progress, stop)
-    return replace(trained, rejections=store.write_table(Rejection, rows.rejections))
+    if os.environ.get("RANK", "0") == "0":
+        records: Iterable[Any] = source.read_table(RECORD_OF[data.table], root, asset=data.dataset)
+        pass_preflight(spec, stage, rows, tokenizer, records=records, say=progress.phase)
+    trained = learn(spec, stage, rows, tokenizer, progress, stop, held_out=held_out)
+    if is_first_rank():
+        note_use(spec, stage, lengths=rows.lengths)
+    rejections = rows.rejections + (held_out.rejections if held_out else ())
+    return replace(trained, rejections=store.write_table(Rejection, rejections))
 
 
-def _read_rows(spec: RunSpec, store: Store, root: str, tokenizer: Any) -> Rows:
-    config = spec.config
-    chat = ChatFormat(tokenizer)
-    if isinstance(config, SftConfig):
-        return read_examples(store, root, chat, max_length=config.max_length)
-    if isinstance(config, PreferenceConfig):
-        return read_pairs(store, root, chat, max_length=config.max_length)
-    assert isinstance(config, DaptConfig)
-    documents = store.read_table(Document, root, asset="dapt_corpus")
-    return pack_documents(
-        documents, chat.encode_text, length=config.max_length, skip_sections=config.skip_sections, seed=spec.stage_seed
-    )
+class _Sides(NamedTuple):
+    source: RecordSource
+    """What is learnt."""
+    held_out: Rows | None
+
+
+def _sides(store: Store, root: str, chat: ChatFormat, stage: StageConfig, *, seed: int) -> _Sides:
+    if stage.early_stopping is None:
+        return _Sides(store, None)
+    split = split_groups(store, share=stage.early_stopping.held_out_share)
+    return _Sides(split.learnt, read_rows(split.held_out, root, chat, stage, seed=seed))
 
 
 def _choose_threads() -> None:
@@ -174,6 +212,9 @@ def explain(spec: RunSpec, error: Exception) -> TunewrightError:
     if any(sign in str(error) for sign in NO_SPACE):  # torch and safetensors wrap it
         return StoreFullError(path=spec.work_folder, reason=os.strerror(errno.ENOSPC))
     traceback.print_exception(error)
+    if any(sign in str(error) for sign in DEVICE_LOST):
+        first = str(error).strip().splitlines()[0].rstrip(".")  # CUDA's advice about debugging follows
+        return DeviceLostError(stage=spec.stage, reason=first[:300], folder=spec.work_folder)
     reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
     return TrainingFailedError(stage=spec.stage, reason=reason, folder=spec.work_folder)
 

@@ -1,7 +1,8 @@
 """What the parent asks a training process to do: one JSON file.
 
-    spec = RunSpec(stage="sft", config=recipe.training.sft, store_url=store.url, tables={"examples": table.root},
+    spec = RunSpec(config=recipe.training.stages[0], store_url=store.url, tables={"examples": table.root},
                    parent_model="/store/folders/9f...", work_folder="/home/work/sft_model", seed=0)
+    spec.stage        "sft"
     spec.write(Path("/home/work/sft_model/spec.json"))
 
 Everything that determines the result stands in it; store address and folders say only where things are.
@@ -19,35 +20,41 @@ from curation.config import as_plain
 from curation.errors import ConfigError
 from curation.files import write_atomically
 from curation.ids import content_hash
-from training.config import BaseModelConfig, DaptConfig, PreferenceConfig, SftConfig, Stage
+from training.config import BaseModelConfig, StageConfig
 
 T = TypeVar("T")
 
-CONFIG_OF: dict[Stage, type] = {"base": BaseModelConfig, "dapt": DaptConfig, "sft": SftConfig, "preference": PreferenceConfig}
-TABLE_OF: dict[Stage, str] = {"base": "documents", "dapt": "documents", "sft": "examples", "preference": "pairs"}
-"""Which table a stage learns from (for the base model: what its vocabulary is trained on)."""
+BASE = "base"
+"""The stage that makes the base model; the others are called by their method."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSpec:
     """One run of one stage."""
 
-    stage: Stage
-    config: BaseModelConfig | DaptConfig | SftConfig | PreferenceConfig
+    config: BaseModelConfig | StageConfig
     store_url: str
     tables: dict[str, str] = field(default_factory=dict)
-    """Table name (`documents`, `examples`, `pairs`) -> root. The base stage reads documents and, if given, examples."""
+    """Table name (`documents`, `examples`, `pairs`, ...) -> root; `training.config.DATA_OF` says which one a method reads.
+    The base stage reads documents and, if given, examples."""
     parent_model: str = ""
     """Local folder of the model that the stage starts from; empty for the base stage."""
+    models: dict[str, str] = field(default_factory=dict)
+    """Name -> local folder of models that the stage uses besides: reward models, a teacher."""
     work_folder: str
     """Folder for checkpoints, progress and output; the same one again after an interruption."""
     seed: int = 0
+    run_name: str = ""
+    """What trackers call the run."""
+    trackers: tuple[str, ...] = ()
+    """Experiment trackers that are told of it; they do not determine the result."""
+    held_out: str = ""
+    """Root of the examples of the eval_set, with which the rows are compared; it does not determine the result."""
 
-    def __post_init__(self) -> None:
-        if self.stage not in CONFIG_OF or not isinstance(self.config, CONFIG_OF[self.stage]):
-            raise ConfigError(
-                path="spec.config", problem=f"is not a configuration of stage {self.stage}", value=type(self.config).__name__
-            )
+    @property
+    def stage(self) -> str:
+        """What is run: `base`, or the method."""
+        return BASE if isinstance(self.config, BaseModelConfig) else self.config.method
 
     @property
     def fingerprint(self) -> str:
@@ -55,9 +62,10 @@ class RunSpec:
         return content_hash(
             {
                 "stage": self.stage,
-                "config": as_plain(self.config),
+                "config": as_plain(self.config.as_trained() if isinstance(self.config, StageConfig) else self.config),
                 "tables": self.tables,
                 "parent": self.parent,
+                "models": {name: Path(folder).name for name, folder in self.models.items()},
                 "seed": self.seed,
             }
         )
@@ -84,9 +92,10 @@ class RunSpec:
         """Read a spec. Raises OSError or ConfigError."""
         try:
             data = json.loads(path.read_bytes())
-            data["config"] = _build(CONFIG_OF[data["stage"]], data["config"])
+            data["config"] = _build(StageConfig if "method" in data["config"] else BaseModelConfig, data["config"])
+            data["trackers"] = tuple(data.get("trackers", ()))
             return cls(**data)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(path=str(path), problem="is not a run spec", value=str(error)) from error
 
 
@@ -101,4 +110,7 @@ def _convert(hint: Any, value: Any) -> Any:
     nested = next((option for option in options if dataclasses.is_dataclass(option)), None)
     if nested is not None and isinstance(value, dict):
         return _build(typing.cast(type, nested), value)
-    return tuple(value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        inner = next((typing.get_args(option)[0] for option in options if typing.get_origin(option) is tuple), None)
+        return tuple(_convert(inner, item) for item in value)
+    return value

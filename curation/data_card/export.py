@@ -26,7 +26,7 @@ from curation.data_card.markdown import render_markdown
 from curation.data_card.page import render_html
 from curation.data_card.shapes import KINDS, Row, line_of, table_of, uses_tools
 from curation.errors import DatasetExportError, TermsRefusedError
-from curation.files import sync_folder, write_atomically
+from curation.files import replace_folder, write_atomically
 from curation.ids import merkle_root
 from curation.records import record_hash
 from curation.terms.config import TermsConfig
@@ -117,7 +117,7 @@ def _write(rows: Sequence[Row], folder: Path, card: DataCard) -> DataCard:
         texts = {"README.md": render_markdown(complete), "croissant.json": croissant, "index.html": render_html(complete)}
         for name, text in texts.items():
             write_atomically(part / name, text.encode())
-        _replace(part, folder)
+        replace_folder(part, folder)
     except OSError as error:
         raise DatasetExportError(name=card.name, reason=f"{error.strerror or error} ({error.filename or folder})") from error
     finally:
@@ -184,20 +184,3 @@ def _describe(part: Path, path: str, format: str, about: Mapping[str, Any]) -> C
         os.fsync(file.fileno())
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return CardFile(path=path, format=format, num_bytes=(part / path).stat().st_size, sha256=digest, **about)
-
-
-def _replace(part: Path, folder: Path) -> None:
-    """Put the new folder where the old one was; between two renames there is none, never half of one."""
-    for inner in sorted(item for item in part.rglob("*") if item.is_dir()):
-        sync_folder(inner)
-    old = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.old")
-    if folder.exists():
-        folder.rename(old)
-    try:
-        part.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    sync_folder(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)

@@ -46,13 +46,14 @@ class Database:
             DatabaseError: if it cannot be opened or migrated.
         """
         url = location if isinstance(location, str) and "://" in location else f"sqlite:///{Path(location).absolute()}"
+        shown = _read_address(url, concern).render_as_string()
         try:
             if url.startswith("sqlite:///"):
                 Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
             engine = _create_engine(url)
             _migrate(engine, concern, migrations)
         except (sa.exc.SQLAlchemyError, OSError) as error:
-            raise DatabaseError(concern=concern, url=sa.make_url(url).render_as_string(), reason=_reason(error)) from error
+            raise DatabaseError(concern=concern, url=shown, reason=_reason(error)) from error
         return cls(engine, concern)
 
     @contextlib.contextmanager
@@ -100,6 +101,19 @@ _PRAGMAS = (
     "cache_size=-65536",  # KiB; keys are hashes, so large tables are written all over
     "wal_autocheckpoint=8000",  # pages
 )
+
+
+def refuse_address(address: str, concern: str) -> DatabaseError:
+    """Return the error that names what is no address of a database, without the password that may stand in it."""
+    shown = f"***@{address.rpartition('@')[2]}" if "@" in address else re.sub(r":.*", ":***", address, flags=re.DOTALL)
+    return DatabaseError(concern=concern, url=shown, reason="that is no address such as postgresql://user@host/name")
+
+
+def _read_address(url: str, concern: str) -> sa.URL:
+    try:
+        return sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise refuse_address(url, concern) from None  # which may quote the password
 
 
 def _reason(error: Exception) -> str:

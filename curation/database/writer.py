@@ -4,9 +4,14 @@
 
 A commit waits for the disk, which costs more than most writes; sharing it lets many callers write at once. Each caller's
 work stands in a savepoint of its own, so that one that fails takes nothing of the others with it.
+
+Works of several processes can wait for each other's locks in a circle, since a transaction that is shared takes the locks of
+all in it. The database breaks the circle by refusing one (deadlock detected); those works then run anew, each alone.
 """
 
+import random
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +23,9 @@ T = TypeVar("T")
 Work = Callable[[sa.Connection], Any]
 
 MAX_TOGETHER = 64
+MAX_TRIES = 6
+LOCK_CONFLICTS = ("40P01", "40001")
+"""SQLSTATE of `deadlock_detected` and `serialization_failure` (PostgreSQL, appendix A): the same work passes when run again."""
 
 
 class Writer:
@@ -51,11 +59,15 @@ class Writer:
                 done.set_result(result)
 
     def _alone(self, work: Work) -> tuple[Any, BaseException | None]:
-        try:
-            with self._engine.begin() as connection:
-                return work(connection), None
-        except BaseException as error:
-            return None, error
+        for number in range(1, MAX_TRIES + 1):
+            try:
+                with self._engine.begin() as connection:
+                    return work(connection), None
+            except BaseException as error:
+                if number == MAX_TRIES or not _is_lock_conflict(error):
+                    return None, error
+            time.sleep(random.uniform(0, 0.01 * 2**number))  # noqa: S311 - no secret
+        raise AssertionError("the last try returns")
 
     def _together(self, works: list[Work]) -> list[tuple[Any, BaseException | None]] | None:
         """Run works in one transaction; None if it broke before it was committed, so that each has to run alone."""
@@ -63,6 +75,8 @@ class Writer:
             transaction = connection.begin()
             try:
                 outcomes = [_in_savepoint(connection, work) for work in works]
+                if any(_is_lock_conflict(error) for _, error in outcomes):
+                    raise _LockConflict
             except Exception:  # the database gave up the whole transaction: nothing of it was kept
                 transaction.close()
                 return None
@@ -86,3 +100,11 @@ def _in_savepoint(connection: sa.Connection, work: Work) -> tuple[Any, BaseExcep
         return None, error
     savepoint.commit()
     return result, None
+
+
+class _LockConflict(Exception):
+    """A work met the locks of another process; what it shares a transaction with holds locks that others wait for."""
+
+
+def _is_lock_conflict(error: BaseException | None) -> bool:
+    return isinstance(error, sa.exc.DBAPIError) and getattr(error.orig, "sqlstate", None) in LOCK_CONFLICTS

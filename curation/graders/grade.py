@@ -3,7 +3,7 @@ r"""What a grader says about an answer, and where in an answer its final part st
     final_part("16 - 3 = 13\n#### 13")                      "13"
     final_part("<think>perhaps 12</think>The answer is 13.")    "13."
 
-Answers are hostile input: graders read text, never run it, and look at a bounded part of it only.
+Answers are hostile input: graders read text and look at a bounded part of it only; `code` alone runs it, in a sandbox.
 """
 
 import re
@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 MAX_ANSWER_CHARS = 200_000
 """Only the end of longer answers is read: that is where a final answer stands."""
+
+MAX_SHARE = 0.99
+"""The most that a wrong answer earns."""
 
 _THOUGHTS = re.compile(r"</(?:think|thinking|reasoning)>", re.I)
 _OPEN_THOUGHT = re.compile(r"<(?:think|thinking|reasoning)>", re.I)
@@ -26,11 +29,15 @@ class Grade(NamedTuple):
     is_right: bool
     extracted: str
     """The final answer that was found in the text; empty if there was none."""
+    detail: str = ""
+    """What is wrong with it, in words; empty from graders that compare one value."""
+    share: float = 0.0
+    """How much of a wrong answer is right, 0 to 1, from graders that know parts."""
 
     @property
     def reward(self) -> float:
-        """1 for right, 0 for wrong."""
-        return float(self.is_right)
+        """1 for right, 0 for wrong; graders that know parts give a wrong answer the share that is right, always below 1."""
+        return 1.0 if self.is_right else min(max(0.0, self.share), MAX_SHARE)  # in this order a share that is NaN earns 0
 
 
 Grader = Callable[[str, str], Grade]

@@ -16,16 +16,17 @@ from curation.ids import canonical_json
 MAX_JSON_CHARS = 20_000
 _MAX_STARTS = 200
 _FENCE = re.compile(r"```[A-Za-z0-9]{0,20}[ \t]*\n(.*?)```", re.DOTALL)
-_NONE = object()
+NO_VALUE = object()
+"""What is returned where no JSON is."""
 
 
 def grade_json(answer: str, reference: str) -> Grade:
     """Tell whether the JSON in an answer equals that of the reference."""
-    value, wanted = _find(without_thoughts(answer)), _read(reference.strip())
-    if value is _NONE:
+    value, wanted = find_json(without_thoughts(answer)), read_json(reference.strip())
+    if value is NO_VALUE:
         return Grade(False, "")
     try:
-        return Grade(wanted is not _NONE and is_same_json(value, wanted), canonical_json(value))
+        return Grade(wanted is not NO_VALUE and is_same_json(value, wanted), canonical_json(value))
     except (RecursionError, ValueError):
         return Grade(False, "")
 
@@ -43,18 +44,18 @@ def is_same_json(one: Any, two: Any) -> bool:
     return type(one) is type(two) and bool(one == two)
 
 
-def _find(answer: str) -> Any:
+def find_json(answer: str) -> Any:
     """Return the JSON of an answer: all of it, else the last fence, else the last object or list that begins in it."""
     text = answer.strip()[-MAX_JSON_CHARS:]
-    value = _read(text)
+    value = read_json(text)
     for fence in reversed(_FENCE.findall(text)):
-        value = _read(fence.strip()) if value is _NONE else value
-    return _find_last(text) if value is _NONE else value
+        value = read_json(fence.strip()) if value is NO_VALUE else value
+    return _find_last(text) if value is NO_VALUE else value
 
 
 def _find_last(text: str) -> Any:
     decoder = json.JSONDecoder(parse_constant=_refuse)
-    position, found = 0, _NONE
+    position, found = 0, NO_VALUE
     for _ in range(_MAX_STARTS):
         start = re.compile(r"[{\[]").search(text, position)
         if start is None:
@@ -66,11 +67,12 @@ def _find_last(text: str) -> Any:
     return found
 
 
-def _read(text: str) -> Any:
+def read_json(text: str) -> Any:
+    """Return the value of a JSON text, or `NO_VALUE`; NaN and infinities are no JSON."""
     try:
         return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        return _NONE
+        return NO_VALUE
 
 
 def _refuse(name: str) -> Any:

@@ -8,10 +8,15 @@ Light on purpose: training and evaluation import it, and nothing here loads a mo
 
 from curation.errors import UnknownGraderError
 from curation.graders.choice import grade_choice
+from curation.graders.code import grade_code
+from curation.graders.constraints.grading import grade_constraints
 from curation.graders.exact import grade_exact
 from curation.graders.grade import Grade, Grader
+from curation.graders.json_schema import grade_json_schema
 from curation.graders.json_value import grade_json
 from curation.graders.number import grade_number
+from curation.graders.pattern import grade_regex
+from curation.graders.tool_call import grade_tool_call
 from curation.records import VerifiableTask
 
 GRADERS: dict[str, Grader] = {
@@ -19,6 +24,11 @@ GRADERS: dict[str, Grader] = {
     "choice": grade_choice,
     "exact": grade_exact,
     "json": grade_json,
+    "regex": grade_regex,
+    "json_schema": grade_json_schema,
+    "tool_call": grade_tool_call,
+    "constraints": grade_constraints,
+    "code": grade_code,
 }
 
 

@@ -17,6 +17,9 @@ from curation.synthesis.teachers.config import TeacherConfig
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
+MIN_ROUNDS = 20
+"""Rounds that are needed before the share of flips says anything."""
+
 
 @config
 class Criterion:

@@ -13,13 +13,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from curation.cited_answer import Citation, read_cited_answer
 from curation.ids import content_hash
 from curation.judging.judge import FindInstructions
 from curation.judging.judgements import Candidate, Status
 from curation.judging.prompts import render_groundedness
 from curation.records import Message
 from curation.synthesis.asking import Answer, Ask, Session
-from curation.synthesis.citations import Citation, has_marks, read_cited_answer
+from curation.synthesis.citations import has_marks
 from curation.synthesis.injection import find_instructions
 from curation.synthesis.parse import UnusableError, locate_quote
 

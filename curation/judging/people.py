@@ -75,15 +75,10 @@ def agree_with_people(labels: Mapping[str, Label | None], verdicts: Iterable[Ver
     """
     from curation.judging.agreement import cohen_kappa, gwet_ac1  # loads numpy, which a page without figures does without
 
-    newest: dict[tuple[str, str], Verdict] = {}
-    for verdict in verdicts:
-        at = (verdict.key, verdict.reviewer)
-        is_known = labels.get(verdict.key) is not None and verdict.reviewer_kind == "human"
-        if is_known and (at not in newest or newest[at].sequence < verdict.sequence):
-            newest[at] = verdict
-    items = [key for key, _ in newest]
+    said = standing_verdicts(verdict for verdict in verdicts if labels.get(verdict.key) is not None)
+    items = [verdict.key for verdict in said]
     judged = [labels[key] for key in items]
-    people = [LABELS[verdict.decision] for verdict in newest.values()]
+    people = [LABELS[verdict.decision] for verdict in said]
     num_equal = sum(one == two for one, two in zip(judged, people, strict=True))
     return Agreement(
         kappa=cohen_kappa(judged, people, clusters=items, seed=seed),
@@ -92,6 +87,20 @@ def agree_with_people(labels: Mapping[str, Label | None], verdicts: Iterable[Ver
         num_items=len(set(items)),
         num_verdicts=len(items),
     )
+
+
+def standing_verdicts(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Return the newest verdict of each person on each item that was not undone; given in any order, none that is automatic."""
+    newest: dict[tuple[str, str], Verdict] = {}
+    for verdict in sorted(verdicts, key=lambda verdict: (verdict.key, verdict.sequence)):
+        at = (verdict.key, verdict.reviewer)
+        if verdict.reviewer_kind != "human":
+            continue
+        if verdict.decision != "undo":
+            newest[at] = verdict
+        elif at in newest and newest[at].sequence == verdict.supersedes:
+            del newest[at]
+    return [*newest.values()]
 
 
 def agree_on_rows(

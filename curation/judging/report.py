@@ -8,12 +8,9 @@ report.problems                              () or why its comparisons are not t
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from curation.judging.config import JudgeConfig
+from curation.judging.config import MIN_ROUNDS, JudgeConfig
 from curation.judging.judgements import PairJudgement, ScoreJudgement
 from curation.judging.length_control import LengthFit, fit_judgements
-
-MIN_ROUNDS = 20
-"""Rounds that are needed before the share of flips says anything."""
 
 
 @dataclass(frozen=True, kw_only=True)

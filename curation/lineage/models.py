@@ -1,6 +1,6 @@
 """Which tables a model was trained on, its parents included, as the manifests in the model folders say.
 
-training_roots(store, "9f...")       ["3c...", "71..."]: what sft learnt from, then dapt, then base
+training_roots(store, "9f...")       ["3c...", "71..."]: of sft, then dapt, then base; reward models and teachers too
 """
 
 import json
@@ -29,12 +29,15 @@ def read_manifest(store: Store, model: str) -> dict[str, Any]:
 def training_roots(store: Store, model: str) -> list[str]:
     """Return the roots of all tables that a model, and those it started from, learnt from. Raises as `read_manifest` does."""
     roots: list[str] = []
-    for _ in range(MAX_PARENTS):
-        manifest = read_manifest(store, model)
+    seen, pending = set[str](), [model]
+    while pending and len(seen) < MAX_PARENTS:
+        current = pending.pop(0)
+        manifest = read_manifest(store, current)
+        seen.add(current)
         roots += [root for root in manifest.get("data", {}).values() if root not in roots]
-        model = manifest.get("parent", "")
-        if re.fullmatch("[0-9a-f]{32}", model) is None:  # a model of the world outside, or none
-            break
+        parents = [manifest.get("parent", ""), *manifest.get("models", {}).values()]
+        stored = [parent for parent in parents if re.fullmatch("[0-9a-f]{32}", parent)]  # others are of the world outside
+        pending += [parent for parent in stored if parent not in seen and parent not in pending]
     return roots
 
 

@@ -26,7 +26,7 @@ MIN_GROUNDED_SHARE = 0.6
 """Share of the distinct content words of a grounded answer that have to stand in its evidence."""
 
 _BATCH = 5_000
-_DEPTH_OF_HUMAN_ANSWERS = {"example": 0, "pair": 1}
+_DEPTH_OF_HUMAN_ANSWERS = {"example": 0, "task": 0, "pair": 1}
 """A pair is one generation deeper than the example whose answer it prefers."""
 _WORD = re.compile(r"\w+")
 _FUNCTION_WORDS = frozenset(
@@ -75,8 +75,8 @@ def _said(verdict: object) -> tuple[object, ...]:
 def _vote(item: ReviewItem, rules: tuple[Rule, ...], json_tasks: frozenset[str]) -> Vote:
     problems = {rule: _RULES[rule](item, json_tasks) for rule in rules}
     failed = next((rule for rule in rules if problems[rule]), None)
-    accepted: Decision = "approve" if item.kind == "example" else "prefer_a"
-    refused: Decision = "reject" if item.kind == "example" else "both_bad"
+    accepted: Decision = "prefer_a" if item.kind == "pair" else "approve"
+    refused: Decision = "both_bad" if item.kind == "pair" else "reject"
     return Vote(
         item_key=item.key,
         decision=refused if failed else accepted,

@@ -20,19 +20,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from curation.errors import (
-    BulkRefusedError,
-    ItemWithdrawnError,
-    LeaseLostError,
-    UnknownIdError,
-    VerdictConflictError,
-)
+from curation.errors import ItemWithdrawnError, LeaseLostError, UnknownIdError, VerdictConflictError
 from curation.ids import content_hash, hash_text
 from curation.records import Decision
 from curation.review import schema
+from curation.review.errors import BulkRefusedError
 from curation.review.queue import ReviewQueue
 from curation.review.queue.append import append_votes, select_rows
 from curation.review.queue.slots import database_now, is_live
+from curation.review.queue.statements import lock_queue
 from curation.review.queue.vote import ANSWER_DECISIONS, PAIR_DECISIONS, Vote, VoteDetails
 
 PART = 500
@@ -151,6 +147,8 @@ class Bulk:
     def run(self, bulk_id: str, token: str, person: str) -> Action:
         """Record the decision on every item of the frozen list that nobody touched since; goes on after a crash.
 
+        It stops where somebody begins to undo it.
+
         Raises:
             UnknownIdError: if there is no such preview.
             BulkRefusedError: if the token is not that of the preview, the person is another, or the action was undone.
@@ -167,7 +165,8 @@ class Bulk:
             return action
         self._stamp(bulk_id, "started_at")
         self._in_parts(keys, functools.partial(self._record, action=action))
-        self._stamp(bulk_id, "done_at")
+        if not self.get(bulk_id).undo_started_at:
+            self._stamp(bulk_id, "done_at")
         return self.get(bulk_id)
 
     def undo(self, bulk_id: str, person: str) -> Action:
@@ -219,7 +218,10 @@ class Bulk:
             connection.execute(bulk.delete().where(bulk.c.recipe == self.recipe, bulk.c.id.in_(ids)))
 
     def _record(self, connection: sa.Connection, part: Sequence[str], *, action: Action) -> None:
-        self._lock(connection)
+        lock_queue(connection, self.recipe)
+        mine = (bulk.c.recipe == self.recipe, bulk.c.id == action.id)
+        if connection.execute(sa.select(bulk.c.undo_started_at).where(*mine)).scalar_one():
+            return  # the undo has gone, or goes, past these items
         waiting = self._waiting(connection, action.id, part, bulk_items.c.sequence)
         why = self._sort_out(connection, set(waiting), action.person, action.decision)
         votes = [
@@ -242,7 +244,7 @@ class Bulk:
             self._update(connection, action.id, first_sequence=first, last_sequence=said[-1].sequence)
 
     def _take_back(self, connection: sa.Connection, part: Sequence[str], *, action: Action, person: str) -> None:
-        self._lock(connection)
+        lock_queue(connection, self.recipe)
         waiting = self._waiting(connection, action.id, part, bulk_items.c.undo_sequence)
         query = sa.select(bulk_items.c.item_key, bulk_items.c.sequence).where(*self._items_of(action.id))
         rows = connection.execute(query.where(bulk_items.c.item_key.in_(waiting))).all()
@@ -312,11 +314,6 @@ class Bulk:
                     raise
             else:
                 return
-
-    def _lock(self, connection: sa.Connection) -> None:
-        """Verdicts wait until this part is recorded, as they do for each other."""
-        query = sa.select(schema.queues.c.recipe).where(schema.queues.c.recipe == self.recipe)
-        connection.execute(query.with_for_update())
 
     def _waiting(self, connection: sa.Connection, bulk_id: str, part: Sequence[str], column: Any) -> list[str]:
         chosen = (*self._items_of(bulk_id), bulk_items.c.item_key.in_(part), column.is_(None))

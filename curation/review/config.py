@@ -11,6 +11,7 @@ from curation.ids import content_hash
 from curation.review.lots.config import LotConfig
 
 Policy = Literal["none", "sample", "all"]
+DocumentPolicy = Literal["none", "sample", "all", "flagged"]
 Accept = Literal["human", "automatic"]
 Rule = Literal["source_span", "answer_format", "length"]
 
@@ -35,8 +36,12 @@ class ReviewConfig:
     policy: Policy = "all"
     """`all`: every row needs a verdict; `sample`: a stable share of the rows; `none`: no row (and none is asked for)."""
 
+    documents: DocumentPolicy = "none"
+    """Which source documents need a verdict of a person: `all`, a stable `sample` (see `share`), `none`, or those in which
+    personal data was found or whose terms do not allow the use (`flagged`). Nothing that rests on a rejected one is used."""
+
     share: float = 0.1
-    """Share of the rows that `sample` takes, in (0, 1]. A row stays in or out as others come and go."""
+    """Share of the rows (and documents) that `sample` takes, in (0, 1]. A row stays in or out as others come and go."""
 
     accept: Accept = "human"
     """Whose verdicts open the gate. `automatic` lets automatic reviewers decide where no person has; a person outranks them."""

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from curation.errors import DatabaseError, LedgerTamperedError, ReviewGateError
 from curation.ids import merkle_root
 from curation.mix.training_set import without_repeat
-from curation.records import Example, PreferencePair, Verdict, VerifiableTask, record_hash
+from curation.records import Document, Example, PreferencePair, Verdict, VerifiableTask, record_hash
 from curation.review.config import Policy, ReviewConfig
+from curation.review.documents import DocumentReview
 from curation.review.items import Row
 from curation.review.queue import ReviewQueue, counting_verdicts
 from curation.review.verdicts import Verified, apply_verdicts
@@ -48,14 +49,15 @@ def verify_gate(
     *,
     curated_examples: Iterable[Example],
     curated_pairs: Iterable[PreferencePair],
-    dataset_rows: Sequence[Row],
+    dataset_rows: Sequence[Row | Document],
     queue: ReviewQueue,
     config: ReviewConfig,
     where: str,
     required: Collection[str] = (),
     curated_tasks: Iterable[VerifiableTask] = (),
+    documents: DocumentReview | None = None,
 ) -> GateEvidence:
-    """Return the evidence that every row of a data set was accepted.
+    """Return the evidence that every row of a data set was accepted; `documents` are those of the recipe, if it reviews any.
 
     Raises:
         ReviewGateError: naming the first bad row, if an item still waits, a row is not what was accepted, or the
@@ -63,7 +65,13 @@ def verify_gate(
     """
     verdicts, head = _read_verdicts(queue, config, where, required)
     verified = apply_verdicts(
-        curated_examples, curated_pairs, verdicts=verdicts, config=config, required=required, tasks=curated_tasks
+        curated_examples,
+        curated_pairs,
+        verdicts=verdicts,
+        config=config,
+        required=required,
+        tasks=curated_tasks,
+        documents=documents,
     )
     if verified.open_items:
         item, row = next(iter(verified.open_items.items()))
@@ -90,7 +98,7 @@ def verify_gate(
 def _read_verdicts(
     queue: ReviewQueue, config: ReviewConfig, where: str, required: Collection[str]
 ) -> tuple[dict[str, Verdict], str]:
-    if config.policy == "none" and not required:
+    if config.policy == "none" and config.documents == "none" and not required:
         return {}, ""
     try:
         verdicts, head = queue.audited_verdicts()
@@ -100,9 +108,9 @@ def _read_verdicts(
     return counting_verdicts(verdicts, config.accept, config.overlap), head
 
 
-def _check_rows(rows: Sequence[Row], verified: Verified, where: str) -> None:
-    accepted: dict[tuple[type, str], list[Row]] = {}
-    given: list[Row] = [*verified.examples, *verified.pairs, *verified.tasks]
+def _check_rows(rows: Sequence[Row | Document], verified: Verified, where: str) -> None:
+    accepted: dict[tuple[type, str], list[Row | Document]] = {}
+    given: list[Row | Document] = [*verified.examples, *verified.pairs, *verified.tasks, *verified.documents]
     for row in given:
         accepted.setdefault((type(row), row.key), []).append(row)
     for row in rows:
@@ -112,11 +120,11 @@ def _check_rows(rows: Sequence[Row], verified: Verified, where: str) -> None:
             )
 
 
-def _is_accepted(row: Row | None, accepted: dict[tuple[type, str], list[Row]]) -> bool:
+def _is_accepted(row: Row | Document | None, accepted: dict[tuple[type, str], list[Row | Document]]) -> bool:
     return row is not None and row in accepted.get((type(row), row.key), ())
 
 
-def _problem(row: Row, accepted: dict[tuple[type, str], list[Row]], verified: Verified) -> str:
+def _problem(row: Row | Document, accepted: dict[tuple[type, str], list[Row | Document]], verified: Verified) -> str:
     if (type(row), row.key) in accepted:
         return "a row of the data set is not what was accepted: its content has changed since."
     rejection = next((item for item in verified.rejections if item.key == row.key), None)

@@ -5,17 +5,19 @@ unpack_item(pack_item(item)) == item
 
 import json
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 from curation.record_rows import as_row, from_row
 from curation.records import ReviewItem
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+T = TypeVar("T")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def pack_item(item: ReviewItem) -> str:
     """Return an item as one line of ASCII JSON."""
-    return json.dumps(as_row(item), sort_keys=True, separators=(",", ":"))
+    return _ENCODER.encode(as_row(item))
 
 
 def unpack_item(payload: str) -> ReviewItem:
@@ -23,9 +25,11 @@ def unpack_item(payload: str) -> ReviewItem:
     return from_row(ReviewItem, json.loads(payload))
 
 
-def encodable(text: str) -> str:
-    """Return a text that UTF-8 can hold."""
-    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+def encodable(value: T) -> T:
+    """Return a text that UTF-8 can hold, of the same class; what is no text as it is (Jinja asks about all that it prints)."""
+    if isinstance(value, str) and not value.isascii():
+        return type(value)(_SURROGATES.sub("\ufffd", value))
+    return value
 
 
 def json_line(row: dict[str, Any]) -> bytes:

@@ -10,13 +10,15 @@ import datetime
 import statistics
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from curation.review import schema
+from curation.review.lots.held import Held, asked_about, read_held
 from curation.review.queue import ReviewQueue
 from curation.review.queue.slots import database_now
 from curation.review.queue.statements import MAX_LEASE_SECONDS
@@ -63,11 +65,13 @@ class Part:
     num_open: int
     """Items that wait for a verdict of people."""
     num_disputed: int
+    num_held: int = 0
+    """Items that a lot holds back, so that nobody is asked about them; they are not among the open ones."""
 
     @property
     def num_decided(self) -> int:
         """Items that people decided."""
-        return self.num_items - self.num_open
+        return self.num_items - self.num_open - self.num_held
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,14 +83,17 @@ class Progress:
     pace: Pace | None
     """None while there are too few verdicts to tell."""
     votes_left: int
-    """Votes that are missing: open items times overlap; partly voted items count as if one vote were there."""
+    """Votes that are missing: open items times overlap; partly voted items count as if one vote were there. Nothing that a
+    lot holds back is among them."""
     num_disputed: int
     num_leased: int
     """Items that somebody has open at this moment."""
     kinds: list[Part]
     tasks: list[Part]
     oldest_open: tuple[str, str] | None
-    """Item key and time of arrival of the item that has waited longest."""
+    """Item key and time of arrival of the open item that has waited longest."""
+    num_held: int = 0
+    """Items that lots hold back."""
 
     @property
     def hours_left(self) -> float | None:
@@ -114,15 +121,19 @@ class ProgressReader:
         with queue.database.read() as connection:
             counts = connection.execute(sa.select(schema.counts).where(schema.counts.c.recipe == queue.recipe)).all()
             days = self._count_days(connection, queue.recipe, day)
+            held = read_held(connection, queue.recipe)
+            num_held, num_closed = (sum(found) for found in zip(*held.values(), strict=True)) if held else (0, 0)
+            votes = sum(row.num * _missing(row.state, overlap) for row in counts)
             return Progress(
                 days=days,
                 pace=_work_out_pace(_newest(connection, queue.recipe), days),
-                votes_left=sum(row.num * _missing(row.state, overlap) for row in counts),
-                num_disputed=sum(row.num for row in counts if row.state == "disputed"),
+                votes_left=max(0, votes - num_held * overlap + num_closed * (overlap - 1)),
+                num_disputed=sum(row.num for row in counts if row.state == "disputed") - num_closed,
                 num_leased=_count_leases(connection, queue.recipe),
-                kinds=_parts((row.kind, row.state, row.num) for row in counts),
-                tasks=self._count_tasks(connection, queue.recipe),
-                oldest_open=_oldest_open(connection, queue.recipe),
+                kinds=_parts(((row.kind, row.state, row.num) for row in counts), held),
+                tasks=self._count_tasks(connection, queue.recipe, has_held=bool(held)),
+                oldest_open=_oldest_open(connection, queue.recipe, has_held=bool(held)),
+                num_held=num_held,
             )
 
     def _count_days(self, connection: sa.Connection, recipe: str, today: datetime.date) -> list[Day]:
@@ -140,12 +151,12 @@ class ProgressReader:
             days.append(Day(day=name, num=num))
         return days
 
-    def _count_tasks(self, connection: sa.Connection, recipe: str) -> list[Part]:
+    def _count_tasks(self, connection: sa.Connection, recipe: str, *, has_held: bool) -> list[Part]:
         with self._lock:
             counted_at, tasks = self._tasks.get(recipe, (-TASKS_SECONDS, []))
         now = time.monotonic()
         if now - counted_at >= TASKS_SECONDS:
-            tasks = _count_tasks(connection, recipe)
+            tasks = _count_tasks(connection, recipe, has_held=has_held)
             is_slow = time.monotonic() - now > QUICK_SECONDS
             with self._lock:
                 self._tasks[recipe] = (now if is_slow else -TASKS_SECONDS, tasks)
@@ -184,7 +195,8 @@ def _work_out_pace(rows: Sequence[Any], days: Sequence[Day]) -> Pace | None:
     paces: list[tuple[float, int]] = []
     people = set()
     for (person, _), moments in stretches.items():
-        single = [moment for moment in moments if moments.count(moment) <= _BURST] if _has_burst(moments) else moments
+        at_once = Counter(moments)
+        single = [moment for moment in moments if at_once[moment] <= _BURST]
         if len(single) < 2:
             continue
         paces.append((_pace_of(single), len(single)))
@@ -199,10 +211,6 @@ def _work_out_pace(rows: Sequence[Any], days: Sequence[Day]) -> Pace | None:
         num_people=len(people),
         per_active_day=float(statistics.median(active)) if active else 0.0,
     )
-
-
-def _has_burst(moments: Sequence[float]) -> bool:
-    return any(late == early for early, late in zip(moments, moments[_BURST:], strict=False))
 
 
 def _pace_of(moments: Sequence[float]) -> float:
@@ -231,34 +239,52 @@ def _count_leases(connection: sa.Connection, recipe: str) -> int:
     return int(connection.execute(sa.select(sa.func.count()).where(*held)).scalar_one())
 
 
-def _parts(rows: Iterable[tuple[str, str, int]]) -> list[Part]:
+def _parts(rows: Iterable[tuple[str, str, int]], held: Mapping[str, Held]) -> list[Part]:
+    """Return the parts by what is open, given (name, state, number) and name -> what lots hold back of that."""
     totals: dict[str, dict[Literal["all", "open", "disputed"], int]] = {}
     for name, state, num in rows:
         total = totals.setdefault(name, {"all": 0, "open": 0, "disputed": 0})
         total["all"] += num
         total["open"] += num if state != "decided" else 0
         total["disputed"] += num if state == "disputed" else 0
-    parts = [
-        Part(name=name, num_items=total["all"], num_open=total["open"], num_disputed=total["disputed"])
-        for name, total in totals.items()
-        if total["all"]
-    ]
+    parts = []
+    for name, total in totals.items():
+        back = held.get(name, Held())
+        num_open, num_disputed = total["open"] - back.num, total["disputed"] - back.num_disputed
+        part = Part(name=name, num_items=total["all"], num_open=num_open, num_disputed=num_disputed, num_held=back.num)
+        parts += [part] if part.num_items else []
     return sorted(parts, key=lambda part: (-part.num_open, part.name))
 
 
-def _count_tasks(connection: sa.Connection, recipe: str) -> list[Part]:
-    """Count in the index over task and state alone; it holds a few bytes an item."""
+def _count_tasks(connection: sa.Connection, recipe: str, *, has_held: bool) -> list[Part]:
+    """Count in the index over task and state alone, a few bytes an item; where lots hold items back, it takes longer."""
     item = schema.items.c
-    query = sa.select(item.task, item.state, sa.func.count()).where(item.recipe == recipe, item.is_listed == sa.true())
-    grouped = query.group_by(item.task, item.state)
-    return _parts((task, state, num) for task, state, num in connection.execute(grouped))
+    mine = (item.recipe == recipe, item.is_listed == sa.true())
+    query = sa.select(item.task, item.state, sa.func.count()).group_by(item.task, item.state)
+    rows = [tuple(row) for row in connection.execute(query.where(*mine))]
+    if not has_held:
+        return _parts(rows, {})
+    asked = query.where(*mine, item.human_sequence == 0, item.item_key.in_(asked_about(recipe)))
+    return _parts(rows, _held_by_task(rows, [tuple(row) for row in connection.execute(asked)]))
 
 
-def _oldest_open(connection: sa.Connection, recipe: str) -> tuple[str, str] | None:
+def _held_by_task(rows: Iterable[tuple[str, str, int]], asked: Iterable[tuple[str, str, int]]) -> dict[str, Held]:
+    """Return what is held back of each task: what is not decided, without what somebody is asked about."""
+    left: Counter[tuple[str, str]] = Counter({(task, state): num for task, state, num in rows if state != "decided"})
+    left.subtract({(task, state): num for task, state, num in asked})
+    held: dict[str, Held] = {}
+    for (task, state), num in left.items():
+        back = held.get(task, Held())
+        held[task] = Held(back.num + num, back.num_disputed + (num if state == "disputed" else 0))
+    return held
+
+
+def _oldest_open(connection: sa.Connection, recipe: str, *, has_held: bool) -> tuple[str, str] | None:
     item = schema.items.c
     waiting = []
     for state in ("open", "partial"):
-        chosen = (item.recipe == recipe, item.is_listed == sa.true(), item.state == state)
+        chosen = [item.recipe == recipe, item.is_listed == sa.true(), item.state == state]
+        chosen += [item.item_key.in_(asked_about(recipe))] if has_held else []
         query = sa.select(item.arrival, item.item_key, item.opened_at).where(*chosen).order_by(item.arrival).limit(1)
         waiting += [tuple(row) for row in connection.execute(query)]
     return min(waiting)[1:] if waiting else None
@@ -268,6 +294,7 @@ def read_parts(queue: ReviewQueue) -> tuple[list[Part], dict[str, int], dict[str
     """Return the kinds, and how many items there are by state and by decision of people. Raises DatabaseError."""
     with queue.database.read() as connection:
         rows = connection.execute(sa.select(schema.counts).where(schema.counts.c.recipe == queue.recipe)).all()
+        held = read_held(connection, queue.recipe)
     states: dict[str, int] = {}
     decisions: dict[str, int] = {}
     for row in rows:
@@ -275,4 +302,4 @@ def read_parts(queue: ReviewQueue) -> tuple[list[Part], dict[str, int], dict[str
             states[row.state] = states.get(row.state, 0) + row.num
         if row.num and row.human_decision:
             decisions[row.human_decision] = decisions.get(row.human_decision, 0) + row.num
-    return _parts((row.kind, row.state, row.num) for row in rows), states, decisions
+    return _parts(((row.kind, row.state, row.num) for row in rows), held), states, decisions

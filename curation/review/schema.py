@@ -30,6 +30,7 @@ queues = sa.Table(
     sa.Column("sync_round", sa.Integer),
     sa.Column("arrivals", sa.Integer),
     sa.Column("state_sequence", sa.Integer),
+    sa.Column("fitted_overlap", sa.Integer),
 )
 
 items = sa.Table(
@@ -116,3 +117,6 @@ verdicts = sa.Table(
     sa.Column("supersedes", sa.Integer),
     sa.Column("details", sa.Text),
 )
+
+IN_LOT = items.c.lot != sa.literal_column("''")
+"""Belongs in every condition `lot = ...`: the index over lots leaves out items of none, and is only used where that is said."""

@@ -12,7 +12,7 @@ import datetime
 import io
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -21,9 +21,10 @@ import sqlalchemy as sa
 from curation.errors import LedgerTamperedError, TunewrightError
 from curation.records import Verdict
 from curation.review import schema
+from curation.review.exchange.audit import follow_chain
 from curation.review.exchange.csv_cells import neutralise
 from curation.review.queue import ReviewQueue
-from curation.review.queue.chain import as_verdict, check_chain
+from curation.review.queue.chain import as_verdict
 
 PAGE_SIZE = 100
 BUDGET = 20_000
@@ -177,7 +178,7 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 def _csv_line(cells: Any) -> bytes:
     file = io.StringIO()
-    csv.writer(file).writerow(cells)
+    csv.writer(file, quoting=csv.QUOTE_ALL).writerow(cells)
     return file.getvalue().encode("utf-8", "replace")
 
 
@@ -216,8 +217,9 @@ class ChainWatch:
             head = self._walk(queue)
         except LedgerTamperedError as error:
             self._set(queue.recipe, status="broken", problem=str(error), checked_at=_now())
-        except (TunewrightError, sa.exc.SQLAlchemyError) as error:
-            self._set(queue.recipe, status="failed", problem=str(error), checked_at=_now())
+        except Exception as error:  # whatever it was, nobody may wait for this thread, and the check can be started again
+            problem = str(error) if isinstance(error, TunewrightError) else f"{type(error).__name__}: {error}"
+            self._set(queue.recipe, status="failed", problem=problem, checked_at=_now())
         else:
             self._set(queue.recipe, status="intact", head=head, checked_at=_now())
 
@@ -228,16 +230,11 @@ class ChainWatch:
             found = connection.execute(query).one_or_none()
             length, head = (found.num_verdicts, found.head) if found else (0, "")
             self._set(queue.recipe, num_verdicts=length)
-            check_chain(self._each_row(connection, queue.recipe), length=length, head=head)
+            follow_chain(connection, queue.recipe, length=length, head=head, watch=self._watch(queue.recipe))
         return head
 
-    def _each_row(self, connection: sa.Connection, recipe: str) -> Iterator[Any]:
-        verdict, num, last = schema.verdicts.c, 0, 0
-        query = sa.select(schema.verdicts).where(verdict.recipe == recipe, verdict.sequence > sa.bindparam("last"))
-        while rows := connection.execute(query.order_by(verdict.sequence).limit(_CHUNK), {"last": last}).mappings().all():
-            yield from rows
-            num, last = num + len(rows), rows[-1]["sequence"]
-            self._set(recipe, num_checked=num)
+    def _watch(self, recipe: str) -> Callable[[int], None]:
+        return lambda num: self._set(recipe, num_checked=num)
 
 
 def _now() -> str:

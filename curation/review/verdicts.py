@@ -4,13 +4,14 @@
     verified.examples, verified.pairs, verified.rejections
 
 Every row that goes in comes out once, kept (perhaps edited) or as a rejection; `num_added` counts the pairs that edits
-add, so rows in + added = rows out + rejected.
+add, so rows in + added = rows out + rejected. So does every document that the recipe wants reviewed.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from curation.records import (
+    Document,
     Example,
     PreferencePair,
     Rejection,
@@ -20,6 +21,7 @@ from curation.records import (
     reject,
 )
 from curation.review.config import ReviewConfig
+from curation.review.documents import DocumentReview, Withheld, judge_documents, withhold_rows
 from curation.review.items import Row, item_key, needs_verdict
 from curation.review.lots.inspection import Lots, inspect_rows
 
@@ -33,11 +35,14 @@ class Verified:
     examples: list[Example] = field(default_factory=list)
     pairs: list[PreferencePair] = field(default_factory=list)
     tasks: list[VerifiableTask] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     open_items: dict[str, str] = field(default_factory=dict)
-    """Item key -> record key of the rows in scope without a verdict, in order."""
+    """Item key -> record key of the rows and documents in scope without a verdict, in order."""
     decided_by: dict[str, str] = field(default_factory=dict)
-    """Item key -> reviewer kind of the rows in scope with a verdict."""
+    """Item key -> reviewer kind of the rows and documents in scope with a verdict."""
+    withheld: Mapping[str, Withheld] = field(default_factory=dict)
+    """Row key -> why its document takes it with it."""
     lots: Lots = Lots(())
     """The lots that the rows form, if the recipe has any."""
     num_added: int = 0
@@ -52,18 +57,32 @@ def apply_verdicts(
     config: ReviewConfig,
     required: Collection[str] = (),
     tasks: Iterable[VerifiableTask] = (),
+    documents: DocumentReview | None = None,
 ) -> Verified:
     """Sort rows into kept and rejected by the verdicts that count (item key -> verdict).
 
     A verdict on a row counts whether or not the policy asks for one, except under `none`, which reads no verdicts but on
     rows that are `required` to have one (record keys). A row that needs one and has none is rejected as `awaiting_review`.
     A pair whose parent example was rejected or edited goes too. Under `lots`, rows of an accepted lot need no verdict, and
-    rows outside the sample of an undecided one wait with it.
+    rows outside the sample of an undecided one wait with it. Whatever rests on a document that was rejected or waits is
+    rejected, whatever was said about the row itself.
     """
     counting = verdicts if config.policy != "none" or required else {}
     all_examples, all_pairs, all_tasks = list(examples), list(pairs), list(tasks)
-    lots = inspect_rows([*all_examples, *all_pairs, *all_tasks], counting, config, required)
-    out = _Sorter(counting, config, frozenset(required), lots)
+    given: list[Row] = [*all_examples, *all_pairs, *all_tasks]
+    lots = inspect_rows(given, counting, config, required)
+    review = documents or DocumentReview()
+    judged = judge_documents(review, verdicts, config, stage=STAGE)
+    withheld = withhold_rows(given, review.read_ancestors(), judged.withheld) if judged.withheld else {}
+    begun = Verified(
+        documents=judged.kept,
+        rejections=judged.rejections,
+        open_items=judged.open_items,
+        decided_by=judged.decided_by,
+        withheld=withheld,
+        lots=lots,
+    )
+    out = _Sorter(counting, config, frozenset(required), begun)
     for example in all_examples:
         out.add_example(example)
     for pair in all_pairs:
@@ -76,16 +95,20 @@ def apply_verdicts(
 class _Sorter:
     """Collects the outcome row by row; examples come before the pairs made from them."""
 
-    def __init__(self, verdicts: Mapping[str, Verdict], config: ReviewConfig, required: frozenset[str], lots: Lots) -> None:
+    def __init__(
+        self, verdicts: Mapping[str, Verdict], config: ReviewConfig, required: frozenset[str], verified: Verified
+    ) -> None:
         self.verdicts = verdicts
         self.config = config
         self.required = required
-        self.verified = Verified(lots=lots)
+        self.verified = verified
         self.num_added = 0
         self._overruled: dict[str, Verdict] = {}
 
     def add_example(self, example: Example) -> None:
         key = item_key(example, self.config)
+        if self._is_withheld(key, example):
+            return
         verdict = self._find(key, example.key)
         match verdict.decision if verdict else "open":
             case "approve":
@@ -103,6 +126,8 @@ class _Sorter:
 
     def add_pair(self, pair: PreferencePair) -> None:
         key = item_key(pair, self.config)
+        if self._is_withheld(key, pair):
+            return
         verdict = self._find(key, pair.key)
         parent = next((name for name in pair.provenance.parents if name in self._overruled), None)
         match verdict.decision if verdict else "open":
@@ -124,6 +149,8 @@ class _Sorter:
 
     def add_task(self, task: VerifiableTask) -> None:
         key = item_key(task, self.config)
+        if self._is_withheld(key, task):
+            return
         verdict = self._find(key, task.key)
         match verdict.decision if verdict else "open":
             case "approve":
@@ -136,6 +163,16 @@ class _Sorter:
                 self._wait(key, task)
             case _:
                 self.verified.tasks.append(task)
+
+    def _is_withheld(self, key: str, row: Row) -> bool:
+        """Reject a row that rests on a document which may not be used; its lot still waits for it if it was drawn."""
+        why = self.verified.withheld.get(row.key)
+        if why is None:
+            return False
+        if key in self.verified.lots.sample_open:
+            self.verified.open_items.setdefault(key, row.key)
+        self._reject(row, why.reason, why.detail)
+        return True
 
     def _is_needed(self, key: str, record_key: str) -> bool:
         if key in self.verified.lots.passed:

@@ -2,8 +2,7 @@ r"""How an answer cites: its quotes first, each between marks with the number of
 
     format_answer([Citation(document=2, text="Returns ship free.")], "Nothing.")
         '<quote document="2">Returns ship free.</quote>\n\nNothing.'
-    read_cited_answer('<quote document="2">Returns ship free.</quote>\n\nNothing.')
-        CitedAnswer(citations=(Citation(document=2, text="Returns ship free."),), text="Nothing.")
+    read_cited_answer(...)       takes it apart again, see `curation.cited_answer`
 
 RAFT (Zhang et al. 2024, arXiv 2403.10131) marks quotes with ##begin_quote## and ##end_quote##; here the mark names the document
 as well, so that whether a model cites the right one can be counted. Text that holds the marks cannot be cited.
@@ -11,28 +10,11 @@ as well, so that whether a model cites the right one can be counted. Text that h
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from curation.cited_answer import Citation
 from curation.synthesis.parse import UnusableError
 
-_QUOTE = re.compile(r'<quote(?: document="(\d{1,4})")?>(.*?)</quote>\s*', re.DOTALL)
 _MARK = re.compile(r"</?quote\b|</?document\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """A quote, and the number of the document in the prompt that it stands in (from 1; None if there is only one)."""
-
-    text: str
-    document: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CitedAnswer:
-    """An answer taken apart."""
-
-    citations: tuple[Citation, ...]
-    text: str
 
 
 def format_answer(citations: Sequence[Citation], text: str) -> str:
@@ -56,13 +38,3 @@ def check_marks(*texts: str) -> None:
 def has_marks(text: str) -> bool:
     """Tell whether a text holds marks of a quote or a document."""
     return "<" in text and _MARK.search(text) is not None
-
-
-def read_cited_answer(answer: str) -> CitedAnswer:
-    """Take an answer apart; what is no quote at its beginning is text."""
-    citations: list[Citation] = []
-    at = 0
-    while (match := _QUOTE.match(answer, at)) is not None:
-        citations.append(Citation(match[2], int(match[1]) if match[1] else None))
-        at = match.end()
-    return CitedAnswer(tuple(citations), answer[at:])

@@ -14,9 +14,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from curation.bm25 import Bm25Index, read_terms
 from curation.ids import stable_fraction
 from curation.records import SourceSpan
-from curation.synthesis.bm25 import Bm25Index, read_terms
 from curation.synthesis.citations import has_marks
 from curation.synthesis.injection import find_instructions
 

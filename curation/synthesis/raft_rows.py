@@ -18,9 +18,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from curation.cited_answer import Citation, read_cited_answer
 from curation.ids import stable_fraction
 from curation.records import Example, Message, Provenance, SourceSpan
-from curation.synthesis.citations import Citation, check_marks, format_answer, read_cited_answer
+from curation.synthesis.citations import check_marks, format_answer
 from curation.synthesis.distractors import Passage
 from curation.synthesis.grounding import open_messages
 

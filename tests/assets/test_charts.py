@@ -1,7 +1,18 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.charts import EDGES, FULL, WIDTH, bar_chart, escape, funnel, length_bins, most_frequent, share_chart
+from assets.charts import (
+    EDGES,
+    FULL,
+    WIDTH,
+    bar_chart,
+    escape,
+    funnel,
+    in_order,
+    length_bins,
+    most_frequent,
+    share_chart,
+)
 from assets.presentation import sample_by_reason
 
 
@@ -55,3 +66,10 @@ def test_a_small_share_has_a_small_bar() -> None:
     assert "100.0\u00a0%" in whole
     assert small.count(FULL) == 0
     assert whole.count(FULL) == WIDTH
+
+
+def test_counts_that_were_stored_sorted_by_name_are_drawn_in_their_order() -> None:
+    bins = length_bins([12, 20, 40, 150, 300, 70_000])
+    assert list(in_order(dict(sorted(bins.items())))) == list(bins)
+    assert list(in_order({"de": 1, "en": 9, "fr": 9, "hr": 2})) == ["en", "fr", "hr", "de"]
+    assert in_order({}) == {}

@@ -56,6 +56,13 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+def test_no_code_is_executed(package: Path) -> None:
+    for file in ("__init__.py", "main.py", "parts/__init__.py", "parts/deep.py"):
+        (package / file).write_text((package / file).read_text() + "\nraise SystemExit('it ran')\n")
+    version_of("tw_probe.main")
+    assert not [name for name in sys.modules if name.partition(".")[0] == "tw_probe"]
+
+
 def test_version_is_stable(package: Path) -> None:
     assert version_of("tw_probe.main") == version_of("tw_probe.main")
     assert version_of("tw_probe.main") != version_of("tw_probe.other")
@@ -123,8 +130,36 @@ def test_unknown_module_is_an_error() -> None:
 
 
 def test_report_template_counts_in_the_real_tree() -> None:
-    import evaluation.report
+    import evaluation.report.page
 
-    folder = Path(evaluation.report.__file__).parent / "templates"
+    folder = Path(evaluation.report.page.__file__).parent / "templates"
     assert [file for file in folder.iterdir() if file.suffix in module_under_test.TEMPLATE_SUFFIXES]
-    assert '"templates"' in Path(evaluation.report.__file__).read_text(), "else its edits would no longer be seen"
+    assert '"templates"' in Path(evaluation.report.page.__file__).read_text(), "else its edits would no longer be seen"
+
+
+@pytest.mark.parametrize(
+    ("module", "file"),
+    [
+        ("curation.curate.row_checks", "curation/privacy/words/people.txt"),
+        ("curation.quality.page", "curation/quality/templates/quality.css"),
+        ("evaluation.report.page", "evaluation/report/templates/viewer.js"),
+        ("training.preflight.stage", "training/preflight/templates/report.css"),
+    ],
+)
+def test_word_lists_scripts_and_styles_count_in_the_real_tree(module: str, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, read = version_of(module), Path.read_bytes
+    edited = Path(module_under_test.__file__).parent.parent / file
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + b"x" * (path == edited))
+    assert version_of(module) != before
+
+
+def test_what_a_leaf_imports_does_not_count_but_the_leaf_does(package: Path) -> None:
+    def version() -> str:
+        version_of("tw_probe.main")  # forgets what was read
+        return code_version("tw_probe.other", leaves=("tw_probe.main",))
+
+    before = version()
+    edit(package / "parts" / "deep.py", "return text", "return text + ''")
+    assert version() == before
+    edit(package / "main.py", "LIMIT = 3", "LIMIT = 4")
+    assert version() != before

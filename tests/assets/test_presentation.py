@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from assets.presentation import displayable, loss_plot, markdown_table, metadata_of
+from assets.presentation import PLOT_CHARS, displayable, loss_plot, markdown_table, metadata_of, text_plot
 from assets.stage import Outputs, run_stage
 from curation.home import Home
 from curation.records import ContaminationPair, Rejection
@@ -139,3 +139,9 @@ def test_every_table_that_a_stage_writes_can_be_shown(home: Home) -> None:
     shown = metadata_of(home.store(), run)
     assert shown["num_contamination_pairs"] == 1
     assert "gold/1" in shown["sample_contamination_pairs"].value
+
+
+@pytest.mark.parametrize("num_points", [1, 47, 48, 49, 95, 119, 328, 10_000])
+def test_a_curve_is_never_wider_than_the_page_shows(num_points: int) -> None:
+    bars = text_plot("loss", [[step, 1.0 / (step + 1)] for step in range(num_points)]).split("`")[1]
+    assert min(num_points, PLOT_CHARS / 2) <= len(bars) <= PLOT_CHARS

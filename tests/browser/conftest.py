@@ -94,7 +94,7 @@ def open_page(chromium: Any, address: str, allowed: list[str]) -> Iterator[Calla
     def open_at(path: str, *, context: Any = None, **options: Any) -> Any:
         if context is None:
             context = chromium.new_context(base_url=address, **options)
-            context.set_default_timeout(15_000)
+            context.set_default_timeout(60_000)
             contexts.append(context)
         page = context.new_page()
         page.on("console", note_message)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from tests.e2e.tiny_recipe import STEPS, Project, make_project
+from tests.free_port import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 FLAGS = [
@@ -28,9 +28,9 @@ FLAGS = [
 ]
 TRAINING = {
     "base": {"hidden_size": 32, "num_layers": 1, "num_heads": 2, "vocab_size": 400, "context_length": 256},
-    "sft": STEPS,
+    "stages": [{"method": "sft", **STEPS}],
 }
-WAIT = 120_000
+WAIT = 300_000
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="module")
 def address(project: Project) -> Iterator[str]:
-    port = _free_ports()
+    port = free_port(3)
     command = [sys.executable, "-m", "pipelines.cli", "dev", "--port", str(port)]
     environment = {**project.environment(), "TUNEWRIGHT_RECIPES": str(project.folder)}
     process = subprocess.Popen(
@@ -59,7 +59,7 @@ def address(project: Project) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
     assert process.returncode == 0
     assert not _left_over(project), "one Ctrl-C has to stop all services"
 
@@ -81,8 +81,11 @@ def page() -> Iterator[Page]:
 
 def test_graph_shows_the_groups_and_clicking_materializes(address: str, page: Page, project: Project) -> None:
     page.goto(f"{address}/locations/tunewright/asset-groups/datasets")
-    page.get_by_text("sft_dataset", exact=False).first.wait_for()
+    page.get_by_text("dataset_audit", exact=False).first.wait_for()  # in the middle; what lies outside is not drawn
     _shoot(page, "graph_group")
+    page.goto(f"{address}/locations/tunewright/asset-groups/datasets/list")
+    for name in ("sft_dataset", "eval_set", "dataset_card"):
+        page.get_by_text(name, exact=False).first.wait_for()
 
     page.goto(f"{address}/assets/tiny/eval_set")
     page.get_by_text("Held-out examples").first.wait_for()
@@ -101,6 +104,15 @@ def test_loss_and_counts_are_plotted(address: str, page: Page) -> None:
     page.get_by_text("final_loss").first.wait_for()
     assert page.locator("canvas").count() > 0
     _shoot(page, "plots")
+
+
+def test_the_link_of_the_report_opens_it(address: str, page: Page) -> None:
+    page.goto(f"{address}/assets/tiny/evaluation_report")
+    with page.expect_popup() as opened:
+        page.locator("a[href^='/tunewright/pages/tiny/evaluation_report/']").first.click()
+    opened.value.locator("#cards > .card").first.wait_for()
+    assert opened.value.url.startswith(f"{address}/tunewright/pages/tiny/evaluation_report/")
+    _shoot(opened.value, "report")
 
 
 def test_guard_refuses_a_forged_event(address: str) -> None:
@@ -143,24 +155,13 @@ def _shoot(page: Page, name: str) -> None:
         page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
-def _free_ports() -> int:
-    for start in range(4100, 5000, 10):
-        with socket.socket() as one, socket.socket() as two, socket.socket() as three:
-            try:
-                for offset, probe in enumerate((one, two, three)):
-                    probe.bind(("127.0.0.1", start + offset))
-            except OSError:
-                continue
-            return start
-    raise AssertionError("no free ports")
-
-
 def _wait_for(process: subprocess.Popen[str], port: int) -> None:
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=5):
-                return
+            for path in (f"{port}/server_info", f"{port + 1}/health"):
+                urllib.request.urlopen(f"http://127.0.0.1:{path}", timeout=60).close()
+            return
         except OSError:
             time.sleep(0.5)
     raise AssertionError(process.communicate()[0] if process.poll() is not None else "the UI did not start")

@@ -1,129 +1,67 @@
-"""The report in a real browser: no request leaves it, nothing hostile runs, filters and search work, both colour schemes."""
+"""The report in a real browser: no request leaves it, nothing hostile runs, filters and links work, axe finds nothing."""
 
-import math
-import random
-import shutil
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from evaluation.comparison import compare
-from evaluation.config import EvaluationConfig, ReleaseConfig
-from evaluation.records import EvalAnswer
-from evaluation.report import write_report
-from evaluation.report_inputs import LossCurve, ReportInputs, StageRows
-from evaluation.scoring import score_answers
+from evaluation.report.page import write_report
+from tests.evaluation.report.made_report import make_plain_report, make_report
 
 pytestmark = pytest.mark.browser
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PARTS = ("strings", "dates_and_times", "lists_and_arrays", "aggregation", "joins", "input_output", "categories", "selectors")
-HOSTILE = '</textarea><script>document.title="owned"</script><img src=x onerror="document.title=1">'
+CARDS = "#cards > .card"
 
 
-def make_answers(num_items: int) -> list[EvalAnswer]:
-    draw = random.Random(7)
-    rows = []
-    for number in range(num_items):
-        part = PARTS[int(len(PARTS) * (number / num_items) ** 1.6)]
-        tuned = draw.random()
-        answers = {
-            "base": HOSTILE if number == 0 else "ing the the of Series" if draw.random() < 0.97 else f'{{"part":"{part}"}}',
-            "base_few_shot": '{"part":"strings"}' if draw.random() < 0.9 else f'{{"part":"{part}"}}',
-            "majority": '{"part":"strings"}',
-            "sft": f'{{"part":"{part if tuned < 0.74 else draw.choice(PARTS)}"}}',
-            "candidate": f'{{"part":"{part if tuned < 0.79 else draw.choice(PARTS)}"}}',
-        }
-        for comparator, answer in answers.items():
-            key = f"api/polars.Expr.{part}.m{number}#routing/{number % 3}"
-            rows.append(
-                EvalAnswer(
-                    key=f"{comparator}/{key}",
-                    comparator=comparator,
-                    model_hash="a" * 32,
-                    item_key=key,
-                    item_hash="b" * 32,
-                    group=f"m{number // 3}",
-                    prompt=HOSTILE if number == 0 else f"Which part of the API helps with task {number}, such as {part}?",
-                    reference=f'{{"part":"{part}"}}',
-                    answer=answer,
-                    num_tokens=9,
-                )
-            )
-    return rows
+class Opened(NamedTuple):
+    """A page, what it asked for, and what it complained of."""
 
-
-def make_inputs() -> ReportInputs:
-    answers = make_answers(400)
-    scores = score_answers(answers)
-    curve = tuple((step, 5.2 * math.exp(-step / 60) + 0.6 + 0.1 * math.sin(step)) for step in range(1, 300, 3))
-    return ReportInputs(
-        recipe="sdk_assistant",
-        description="Routes a question about the Polars package to the part of its API that answers it.",
-        owner="data-team@example.com",
-        created_at="2026-11-24T09:30:12+00:00",
-        comparison=compare(scores, EvaluationConfig(), ReleaseConfig(minimum_difference=0.05)),
-        answers=tuple(answers),
-        scores=tuple(scores),
-        loss_curves=tuple(LossCurve(stage=name, train=curve) for name in ("dapt_model", "sft_model", "preference_model")),
-        stage_rows=(
-            StageRows(stage="documents", kept=1282, rejected={"empty": 12}),
-            StageRows(stage="candidates", kept=6210, rejected={"no_summary": 201}),
-            StageRows(stage="curated_examples", kept=5210, rejected={"near_duplicate": 812, "exact_duplicate": 188}),
-            StageRows(stage="verified_examples", kept=5102, rejected={"rejected_by_reviewer": 108}),
-        ),
-        data_roots={"sft_dataset": "9f" * 16, "eval_set": "3b" * 16},
-        model_hashes={"base_model": "1a" * 16, "sft_model": "2b" * 16, "preference_model": "3c" * 16},
-        config={"name": "sdk_assistant", "training": {"seed": 0, "note": "</script><b>bold</b>"}},
-        versions={"torch": "2.13.0", "transformers": "5.23.0", "python": "3.11.9"},
-        seeds={"training": 0, "evaluation": 0},
-        teacher="extractive",
-        teacher_calls=6411,
-        review={"approve_automatic": 5102, "reject_automatic": 108},
-        answer_statistics={"num_generated": 1600, "num_reused": 0, "tokens_per_s": 4520.7},
-        links={"Dagster": "http://127.0.0.1:3000", "bad": "javascript:alert(1)"},
-    )
+    page: Any
+    requests: list[str]
+    complaints: list[str]
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return write_report(make_inputs(), tmp_path_factory.mktemp("report")).as_uri()
+    return write_report(make_report(), tmp_path_factory.mktemp("report")).as_uri()
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    found = shutil.which("chromium")
-    if found is None:
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
-        yield started
-        started.close()
+def plain_address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_report(make_plain_report(), tmp_path_factory.mktemp("plain")).as_uri()
 
 
-def open_page(browser: Any, address: str, **options: Any) -> tuple[Any, list[str], list[str]]:
-    page = browser.new_page(**options)
+def open_page(chromium: Any, address: str, **options: Any) -> Opened:
+    page = chromium.new_page(**options)
     requests: list[str] = []
     complaints: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(address)
-    return page, requests, complaints
+    if options.get("java_script_enabled", True):
+        page.locator(CARDS).first.wait_for()
+    return Opened(page, requests, complaints)
 
 
-def test_nothing_is_requested_and_nothing_complains(browser: Any, address: str) -> None:
-    page, requests, complaints = open_page(browser, address)
+@pytest.fixture
+def shown(chromium: Any, address: str) -> Iterator[Any]:
+    opened = open_page(chromium, address)
+    yield opened.page
+    assert opened.complaints == []
+    opened.page.close()
+
+
+def outcome(page: Any, name: str) -> Any:
+    return page.locator("#filters").get_by_role("button", name=name)
+
+
+def test_nothing_is_requested_and_nothing_complains(chromium: Any, address: str) -> None:
+    page, requests, complaints = open_page(chromium, address)
+    for details in page.locator("details").all():
+        details.evaluate("node => { node.open = true; }")
     assert [url for url in requests if not url.startswith("data:")] == [address]
     assert complaints == []
     assert page.title() == "sdk_assistant: evaluation report"
@@ -131,60 +69,126 @@ def test_nothing_is_requested_and_nothing_complains(browser: Any, address: str) 
     page.close()
 
 
-def test_filters_and_search_choose_rows(browser: Any, address: str) -> None:
-    page, _, _ = open_page(browser, address)
-    assert page.locator("#table tbody tr:visible").count() == 20
-    page.get_by_role("button", name="Gained").click()
-    states = page.locator("#table tbody tr:visible").evaluate_all("rows => rows.map(row => row.dataset.state)")
-    assert set(states) == {"gained"}
-    page.get_by_role("button", name="All").click()
-    page.get_by_label("Search").fill("selectors.m39")
-    keys = page.locator("#table tbody tr:visible .id").all_text_contents()
-    assert keys
-    assert all("selectors.m39" in key for key in keys)
-    page.get_by_label("Search").fill("no such thing")
-    assert page.locator("#status").text_content() == "0 of 0 shown"
+def test_filters_choose_items_and_count_them(shown: Any) -> None:
+    assert shown.locator(CARDS).count() == 20
+    assert shown.locator("#status").text_content() == "1 to 20 of 420 items"
+    names = ("All", "Better", "Worse", "Same", "Right", "Wrong")
+    counts = {name: int(outcome(shown, name).locator(".count").text_content()) for name in names}
+    assert counts["Better"] + counts["Worse"] + counts["Same"] == counts["All"] == 420
+    assert counts["Right"] + counts["Wrong"] == 420
+    outcome(shown, "Wrong").click()
+    marks = shown.locator(f"{CARDS} > .sides > .side:last-child .mark").all_text_contents()
+    assert set(marks) == {"wrong"}
+    shown.get_by_role("combobox", name="Task").select_option(label="sums")
+    assert shown.locator(CARDS).first.locator("h3").text_content().startswith("What is")
+    shown.get_by_role("combobox", name="Task").select_option(label="all tasks")
+    shown.get_by_role("combobox", name="Slice").select_option(label="topic=joins")
+    assert "task" in shown.locator(CARDS).first.locator("h3").text_content()
+    assert all("topic=joins" in text for text in shown.locator(f"{CARDS} .foot").all_text_contents())
+
+
+def test_search_finds_keys_and_says_when_nothing_fits(shown: Any) -> None:
+    shown.get_by_label("Search").fill("SELECTORS.M29")
+    texts = shown.locator(f"{CARDS} .foot").all_text_contents()
+    assert texts
+    assert all("selectors.m29" in text for text in texts)
+    shown.get_by_label("Search").fill("no such thing")
+    assert shown.locator("#status").text_content() == "No item fits."
+    assert shown.locator(CARDS).count() == 0
+    assert shown.get_by_role("button", name="Next").is_disabled()
+
+
+def test_pages_turn_by_keyboard(shown: Any) -> None:
+    first = shown.locator(f"{CARDS} h3").first.text_content()
+    shown.get_by_role("button", name="Next").focus()
+    shown.keyboard.press("Enter")
+    assert shown.locator("#page").text_content() == "page 2 of 21"
+    assert shown.locator(f"{CARDS} h3").first.text_content() != first
+    shown.get_by_role("button", name="Back").click()
+    assert shown.locator(f"{CARDS} h3").first.text_content() == first
+
+
+def test_a_number_leads_to_the_items_that_it_counts(shown: Any) -> None:
+    shown.get_by_text("The paired comparisons in numbers").click()
+    link = shown.get_by_label("worse against champion: show these items")
+    number = int(link.text_content())
+    link.click()
+    assert shown.locator("#against").evaluate("node => node.selectedOptions[0].text") == "champion"
+    assert outcome(shown, "Worse").get_attribute("aria-pressed") == "true"
+    assert int(outcome(shown, "Worse").locator(".count").text_content()) >= number, "of the main task, and of the others"
+    assert shown.locator("#answers").evaluate("node => node.getBoundingClientRect().top < innerHeight")
+
+
+def test_differences_of_words_are_marked_in_both_answers(shown: Any) -> None:
+    outcome(shown, "Better").click()
+    shown.get_by_label("Compared with").select_option(label="champion")
+    shown.get_by_label("Search").fill("such as joins")
+    card = shown.locator(CARDS).first
+    gone, added = card.locator("del").all_text_contents(), card.locator("ins").all_text_contents()
+    assert added == ["joins"]
+    assert gone
+    assert gone != added
+
+
+def test_wrong_answers_lead_to_the_nearest_training_rows(shown: Any) -> None:
+    outcome(shown, "Wrong").click()
+    shown.get_by_text("Nearest in the training data").first.click()
+    near = shown.locator(".near").first
+    assert "Which part cuts strings?" in near.text_content()
+    assert "tunewright trace 'api/polars.Expr.str#routing/1'" in near.text_content()
+    assert near.locator("li").count() == 2
+
+
+def test_what_is_chosen_can_be_saved(shown: Any) -> None:
+    shown.get_by_role("combobox", name="Slice").select_option(label="topic=joins")
+    with shown.expect_download() as saved:
+        shown.get_by_role("button", name="Download these").click()
+    lines = [json.loads(line) for line in Path(saved.value.path()).read_text().splitlines()]
+    assert lines
+    assert all("topic=joins" in line["slices"] for line in lines)
+    assert f"of {len(lines)} items" in shown.locator("#status").text_content()
+
+
+def test_the_most_telling_answers_show_without_scripts(chromium: Any, address: str) -> None:
+    page = open_page(chromium, address, java_script_enabled=False).page
+    assert page.locator("#plain tbody tr:visible").count() == 20
+    assert not page.locator("#viewer").is_visible()
     page.close()
 
 
-def test_every_row_shows_without_scripts(browser: Any, address: str) -> None:
-    page, _, _ = open_page(browser, address, java_script_enabled=False)
-    assert page.locator("#table tbody tr:visible").count() == 400
-    assert not page.locator("#controls").is_visible()
+def test_five_thousand_items_are_quick(chromium: Any, tmp_path: Path) -> None:
+    path = write_report(make_report(num_items=4900, num_sums=100), tmp_path)
+    assert path.stat().st_size < 5_000_000
+    started = time.monotonic()
+    page = open_page(chromium, path.as_uri()).page
+    assert page.locator("#status").text_content() == "1 to 20 of 5000 items"
+    opened = time.monotonic() - started
+    took = page.evaluate(
+        """() => { const box = document.getElementById("search"); const times = [];
+        for (const text of ["s", "st", "str", "stri", ""]) {
+          const start = performance.now(); box.value = text; box.dispatchEvent(new Event("input"));
+          times.push(performance.now() - start); }
+        return Math.min(...times); }"""
+    )
     page.close()
+    print(f"opened in {opened:.2f} s, {took:.0f} ms for a letter typed")
+    assert opened < 60, "seconds, however busy the machine"
+    assert took < 4000, "milliseconds for the quickest of five letters typed"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_it_fits_and_is_readable(browser: Any, address: str, scheme: str, width: int, tmp_path: Path) -> None:
-    page, _, _ = open_page(browser, address, color_scheme=scheme, viewport={"width": width, "height": 900})
+@pytest.mark.parametrize(
+    ("what", "scheme", "width"),
+    [("full", "light", 1280), ("full", "dark", 320), ("plain", "dark", 1280), ("plain", "light", 320)],
+)
+def test_it_fits_and_axe_finds_nothing(
+    chromium: Any, address: str, plain_address: str, what: str, scheme: str, width: int
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    options = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}, "bypass_csp": True}  # for axe-core only
+    page = open_page(chromium, address if what == "full" else plain_address, **options).page
+    page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    contrasts = page.evaluate(CONTRAST)
-    assert min(contrasts.values()) >= 4.5, contrasts
-    page.screenshot(path=tmp_path / "report.png", full_page=True)
+    found = Axe().run(page).response["violations"]
+    assert [(item["id"], item["nodes"][0]["html"][:120]) for item in found] == []
     page.close()
-
-
-CONTRAST = """() => {
-  const shade = (color) => {
-    const parts = color.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255)
-      .map((part) => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
-  };
-  const behind = (node) => {
-    for (let at = node; at; at = at.parentElement) {
-      const color = getComputedStyle(at).backgroundColor;
-      if (!color.endsWith(", 0)")) return color;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const found = {};
-  for (const name of ["h1", ".lead", ".badge", ".facts dt", ".small", "thead th", "tr.candidate td", "td.ok .mark",
-                      "td.no .mark", ".answers .id", "button[aria-pressed=true]", "summary",
-                      ".method p", ".pairs dt", "#status"]) {
-    const node = document.querySelector(name);
-    const pair = [shade(getComputedStyle(node).color), shade(behind(node))].sort((a, b) => b - a);
-    found[name] = (pair[0] + 0.05) / (pair[1] + 0.05);
-  }
-  return found;
-}"""

@@ -44,6 +44,7 @@ def app(queue: ReviewQueue, accounts: Accounts) -> Any:
 
 
 def log_in(page: Any, name: str) -> None:
+    page.wait_for_function("() => document.activeElement.id === 'name'")
     page.keyboard.type(name)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)

@@ -1,5 +1,5 @@
 from curation.chat_model import ChatRequest, ReplayChatModel, request_id
-from curation.chat_turns import as_turn
+from curation.chat_turns import as_turn, wants_content_parts
 from curation.ids import content_hash
 from curation.records import Message, ToolCall
 
@@ -36,3 +36,29 @@ def test_request_ids_of_plain_messages_are_what_they_were_before_there_were_tool
     plain = {"messages": [{"role": "user", "content": "Hi"}], "schema": None, "parameters": {}, "sample_index": 0}
     named = {"provider": "replay", "endpoint": "replay", "model": "replay", "revision": ""}
     assert request_id(model, request) == content_hash({**named, **plain})
+
+
+class Templated:
+    """A tokenizer as far as it renders."""
+
+    def __init__(self, shape: str) -> None:
+        self.chat_template = "" if shape == "none" else "{{ messages }}"
+        self.shape = shape
+
+    def apply_chat_template(self, turns: list[dict[str, object]], **_: object) -> str:
+        content = turns[0]["content"]
+        if self.shape == "refuses":
+            raise ValueError("no")
+        if self.shape == "text":
+            return f"user: {content}" if isinstance(content, str) else "user: "
+        return "".join(part["text"] for part in content) if isinstance(content, list) else "user: "
+
+
+def test_templates_say_by_what_they_show_which_content_they_read() -> None:
+    assert [wants_content_parts(Templated(shape)) for shape in ("text", "parts", "refuses", "none")] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+    assert as_turn(Message(role="user", content="Hi"), in_parts=True)["content"] == [{"type": "text", "text": "Hi"}]

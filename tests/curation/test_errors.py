@@ -7,8 +7,14 @@ import pytest
 
 from curation import errors
 from curation.errors import ConfigError, EmptySourceError, TeacherKeyMissingError, TunewrightError
+from curation.review import errors as review_errors
 
-CLASSES = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, TunewrightError)]
+CLASSES = [
+    value
+    for module in (errors, review_errors)
+    for value in vars(module).values()
+    if isinstance(value, type) and issubclass(value, TunewrightError) and value.__module__ == module.__name__
+]
 
 
 def _fields(cls: type[TunewrightError]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from curation.errors import StoreFullError
-from curation.files import FileSystem, write_atomically
+from curation.files import FileSystem, replace_folder, write_atomically
 
 
 @pytest.mark.parametrize("remote", [False, True])
@@ -75,3 +75,28 @@ def test_folders_are_copied_whole(tmp_path: Path, remote: bool) -> None:
         "sub/b.txt": "b",
     }
     files.put_folder(source, "folders/x")
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_folder_takes_the_place_of_another_or_leaves_it_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    part, folder = tmp_path / "part", tmp_path / "folder"
+    for path, text in ((part, "new"), (folder, "old")):
+        (path / "inner").mkdir(parents=True)
+        (path / "inner" / "file").write_text(text)
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path == part:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return rename(path, target)
+
+    if refused:
+        monkeypatch.setattr(Path, "rename", refuse)
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            replace_folder(part, folder)
+    else:
+        replace_folder(part, folder)
+    assert (folder / "inner" / "file").read_text() == ("old" if refused else "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == (["folder", "part"] if refused else ["folder"])

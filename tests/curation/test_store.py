@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from curation.errors import CorruptTableError, MissingSnapshotError, MissingTableError, StoreFullError
+from curation import store as store_module
+from curation.errors import CorruptTableError, MissingSnapshotError, MissingTableError, StoreFullError, TableLayoutError
 from curation.records import Example, Message, Provenance, Rejection
 from curation.store import Snapshot, Store, version_of
 
@@ -109,6 +111,18 @@ def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(CorruptTableError, match=table.root):
         list(store.read_table(Example, table.root))
+
+
+def test_a_table_of_another_version_is_named_with_the_columns_that_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(str(tmp_path))
+    table = store.write_table(Rejection, [Rejection(key="a", stage="s", reason="r", detail="d", record_hash="h", excerpt="e")])
+    now = store_module.schema_of(Rejection).remove(0).append(pa.field("added_later", pa.string()))
+    monkeypatch.setattr(store_module, "schema_of", lambda cls: now)
+    for read in (lambda: list(store.read_table(Rejection, table.root)), lambda: store.read_arrow(Rejection, table.root)):
+        with pytest.raises(TableLayoutError, match=r"another version of Tunewright \(Rejection differs in added_later, key\)"):
+            read()
 
 
 def test_a_full_disk_says_so_and_leaves_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from tests.e2e.tiny_recipe import STEPS, make_project
 
 pytestmark = pytest.mark.slow
 ROUTING = {"routing": {"routes": {"boats": ["boats:*"], "bread": ["bread:*"]}}}
-NO_MODEL = {"base": {"model": "no/such-model"}, "sft": STEPS}
+NO_MODEL = {"base": {"model": "no/such-model"}, "stages": [{"method": "sft", **STEPS}]}
 
 MISTAKES: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     (

@@ -13,11 +13,12 @@ from pipelines.compose import build_definitions
 from pipelines.console import quiet_warnings
 from pipelines.recipe import load_recipe
 from tests.e2e.tiny_recipe import STEPS, Project, make_project
+from training.config import DATA_OF
 
 pytestmark = pytest.mark.slow
 TRAINING = {
     "base": {"hidden_size": 32, "num_layers": 1, "num_heads": 2, "vocab_size": 400, "context_length": 256},
-    "sft": STEPS,
+    "stages": [{"method": "sft", **STEPS}],
 }
 
 
@@ -61,7 +62,7 @@ def test_training_waits_for_the_last_verdict(tmp_path: Path, monkeypatch: pytest
         result = _materialize_alone(project, instance, "sft_model")
         assert not result.success
         with pytest.raises(ReviewGateError, match="First row"):
-            pass_review_gate(recipe, home, "sft")
+            pass_review_gate(recipe, home, DATA_OF["sft"])
         assert home.store().find_snapshot("tiny/sft_model") is None
 
     with open_queue(home, "tiny") as queue:

@@ -15,8 +15,25 @@ from tests.e2e.tiny_recipe import STEPS, Project, make_project
 pytestmark = pytest.mark.slow
 TRAINING = {
     "base": {"hidden_size": 32, "num_layers": 1, "num_heads": 2, "vocab_size": 400, "context_length": 256},
-    "sft": STEPS,
+    "stages": [{"method": "sft", **STEPS}],
 }
+
+HALT = """
+import os, sys, time
+
+if "training.run" in sys.orig_argv:
+    from training.progress import Progress
+
+    step, parent = Progress.step, os.getppid()
+
+    def step_and_halt(self, number, *values, **more):
+        step(self, number, *values, **more)
+        while number == 13 and os.getppid() == parent:
+            time.sleep(0.01)
+
+    Progress.step = step_and_halt
+"""
+"""A training that waits at a step until its parent is gone: no machine is so fast that it ends before."""
 
 
 def _kill_when(process: subprocess.Popen[str], condition: Callable[[], bool], seconds: float) -> None:
@@ -25,7 +42,7 @@ def _kill_when(process: subprocess.Popen[str], condition: Callable[[], bool], se
         time.sleep(0.01)
     assert process.poll() is None, process.communicate()[0]
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=600)
 
 
 def test_killed_while_generating_pays_for_no_reply_twice(tmp_path: Path) -> None:
@@ -38,7 +55,7 @@ def test_killed_while_generating_pays_for_no_reply_twice(tmp_path: Path) -> None
     )
     try:
         process = project.start("run", str(project.recipe))
-        _kill_when(process, lambda: sum(teacher.asked.values()) >= 5, 120)
+        _kill_when(process, lambda: sum(teacher.asked.values()) >= 5, 600)
         asked_before = sum(teacher.asked.values())
         summary = project.run()
     finally:
@@ -51,11 +68,14 @@ def test_killed_while_generating_pays_for_no_reply_twice(tmp_path: Path) -> None
 
 
 def test_killed_while_training_resumes_and_leaves_no_child(tmp_path: Path) -> None:
-    sft = {**STEPS, "max_steps": 200, "checkpoint_every_steps": 5}
-    project = make_project(tmp_path, training={**TRAINING, "sft": sft})
-    process = project.start("run", str(project.recipe))
-    _kill_when(process, lambda: len(_checkpoints(project)) >= 2, 240)
-    deadline = time.monotonic() + 15
+    sft = {"method": "sft", **STEPS, "max_steps": 200, "checkpoint_every_steps": 5}
+    project = make_project(tmp_path, training={**TRAINING, "stages": [sft]})
+    (tmp_path / "halt").mkdir()
+    (tmp_path / "halt" / "sitecustomize.py").write_text(HALT)
+    path = os.pathsep.join([str(tmp_path / "halt"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = project.start("run", str(project.recipe), PYTHONPATH=path)
+    _kill_when(process, lambda: len(_checkpoints(project)) >= 2, 600)
+    deadline = time.monotonic() + 600
     while _children(project) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not _children(project), "the training process has to die with its parent"

@@ -34,7 +34,7 @@ def test_a_whole_recipe_runs_with_the_network_cut(tmp_path: Path) -> None:
     cut = subprocess.run([*inside, "-c", probe], capture_output=True, text=True, check=False)
     assert "Network is unreachable" in cut.stderr
     command = [*inside, "-m", "pipelines.cli", "run", str(project.recipe)]
-    done = subprocess.run(command, env=project.environment(), capture_output=True, text=True, check=False, timeout=600)
+    done = subprocess.run(command, env=project.environment(), capture_output=True, text=True, check=False, timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads((project.home / "demo-summary.json").read_text())
     assert summary["trainings"] == 1

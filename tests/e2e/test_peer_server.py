@@ -36,7 +36,10 @@ from curation.synthesis.preferences.best_of_n import BestOfNConfig
 from curation.synthesis.routes import RoutingConfig
 from curation.synthesis.stage import CandidateSettings, make_candidates
 from curation.synthesis.teachers.config import TeacherConfig
+from evaluation.answering.endpoint import EndpointConfig, answer_by_endpoint, opened_answers
+from evaluation.answering.language_model import load_model
 from tests.e2e.tiny_recipe import Project, make_project
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -63,9 +66,7 @@ def server(project: Project) -> Iterator[tuple[str, str]]:
     project.run()
     store = _home(project).store()
     model = str(store.get_folder(store.snapshot("tiny/preference_model").folders["model"]))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [str(Path(sys.executable).parent / "transformers"), "serve", model, "--port", str(port), "--host", "127.0.0.1"]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     process = subprocess.Popen(
@@ -130,6 +131,21 @@ def test_every_method_runs_against_transformers_serve(
         assert make_candidates(home, inputs, settings, messages.append).generated.report.num_calls == 0, name
 
 
+def test_a_served_model_is_evaluated_where_it_is(server: tuple[str, str], tmp_path: Path) -> None:
+    url, model = server
+    prompts = [(Message(role="user", content=f"Which part has {number} oars?"),) for number in range(3)]
+    config = EndpointConfig(model=model, base_url=url, api_key_env="NO_KEY", concurrency=2)
+    with opened_answers(tmp_path) as ledger:
+        run = answer_by_endpoint(config, prompts, ledger=ledger, max_new_tokens=8)
+        again = answer_by_endpoint(config, prompts, ledger=ledger, max_new_tokens=8)
+    local = load_model("served", model, max_new_tokens=8)
+    assert [item.text for item in run.answers] == [
+        item.text for item in local.answer([local.encode(prompt, ()).tokens for prompt in prompts])
+    ]
+    assert all(item.latency_s > 0 and item.num_prompt_tokens > 0 for item in run.answers)
+    assert (run.num_calls, run.num_failed, again.num_calls) == (3, 0, 0)
+
+
 def sections(teacher: TeacherConfig) -> dict[str, Any]:
     """Every method with as little work as it can be given."""
     tool = {"name": "find_boat", "description": "Finds a boat.", "parameters": {"type": "object", "properties": {}}}
@@ -161,7 +177,7 @@ def _home(project: Project) -> Home:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -16,7 +16,7 @@ TOPICS = {
 }
 STEPS = {
     "max_steps": 3,
-    "method": "full",
+    "tuning": "full",
     "batch_size": 4,
     "gradient_accumulation": 1,
     "max_length": 256,
@@ -59,7 +59,7 @@ class Project:
 
     def call(self, *arguments: str, **environment: str) -> tuple[int, str]:
         process = self.start(*arguments, **environment)
-        output, _ = process.communicate(timeout=600)
+        output, _ = process.communicate(timeout=1800)
         return process.returncode, output
 
     def run(self, **environment: str) -> dict[str, Any]:
@@ -115,9 +115,7 @@ def make_project(folder: Path, **sections: Any) -> Project:
         "review": {"policy": "all", "accept": "automatic", "automatic": ["answer_format", "length"]},
         "training": {
             "base": {"hidden_size": 32, "num_layers": 1, "num_heads": 2, "vocab_size": 400, "context_length": 256},
-            "dapt": STEPS,
-            "sft": STEPS,
-            "preference": STEPS,
+            "stages": [{"method": method, **STEPS} for method in ("dapt", "sft", "dpo")],
         },
         "evaluation": {"max_items": 12, "max_new_tokens": 8, "bootstrap_samples": 200},
         "release": {"minimum_items": 2},

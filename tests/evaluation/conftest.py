@@ -8,6 +8,7 @@ import pytest
 
 from curation.records import Example, Message, Provenance
 from curation.store import Store
+from evaluation.records import DEFAULT_TASK, EvalItem
 
 TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}</s>{% endfor %}"
@@ -30,6 +31,17 @@ def _example(number: int, *, split: str = "eval", group: str = "", answer: str =
         split=split,  # type: ignore[arg-type]
         provenance=Provenance(origin="synthetic", method="routing"),
     )
+
+
+@pytest.fixture(scope="session")
+def item() -> Callable[..., EvalItem]:
+    """Return a function that writes an item of the default task."""
+
+    def make(number: int, **changes: str) -> EvalItem:
+        row = _example(number, **changes)
+        return EvalItem(key=row.key, task=DEFAULT_TASK, prompt=row.prompt, reference=row.answer, group=row.group)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,11 @@ def audited(toy: Toy) -> Toy:
 @pytest.mark.slow
 def test_an_audit_of_the_present_data_sets_opens_the_gate(audited: Toy) -> None:
     pass_audit_gate(audited.recipe, audited.home)
+    put(audited, "sft_dataset", "v2")
+    with pytest.raises(AuditGateError):
+        pass_audit_gate(audited.recipe, audited.home)
+    put(audited, "sft_dataset", "v1")
+    pass_audit_gate(audited.recipe, audited.home)
 
 
 def test_without_an_audit_nothing_trains(toy: Toy) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from pipelines.automation import rebuild_when_changed
+from pipelines.automation import check_when_made, rebuild_when_changed
 from tests.pipelines.dagster_noise import dagster_noise
 
 pytestmark = [dagster_noise, pytest.mark.slow]
@@ -204,3 +204,53 @@ def test_failed_asset_is_not_requested_again_and_again(settled: Project) -> None
     assert settled.tick() == {("documents", "a")}
     for _ in range(5):
         assert settled.tick() == set()
+
+
+class Checked:
+    """Two assets of which the second has a check that stands on its own; plays the daemon."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        @dg.asset(automation_condition=rebuild_when_changed())
+        def rows() -> None: ...
+
+        @dg.asset(deps=[rows], automation_condition=rebuild_when_changed())
+        def dataset() -> None: ...
+
+        @dg.asset_check(asset=dataset, automation_condition=check_when_made())
+        def quality() -> dg.AssetCheckResult:
+            return dg.AssetCheckResult(passed=True)
+
+        self.instance, self.cursor = instance, None
+        self.definitions = dg.Definitions(assets=[rows, dataset], asset_checks=[quality])
+
+    def tick(self) -> set[str]:
+        result: Any = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor)
+        self.cursor = result.cursor
+        return {item.key.to_user_string() for item in result.results if item.true_subset.size}
+
+    def run(self, *names: str, version: str) -> None:
+        """Materialize assets, and evaluate the check of the second where it is named."""
+        for name in names:
+            asset, _, check = name.partition(":")
+            made = dg.AssetMaterialization(asset_key=asset, tags={VERSION_TAG: version})
+            judged = dg.AssetCheckEvaluation(asset_key=dg.AssetKey(asset), check_name=check, passed=True, metadata={})
+            self.instance.report_runless_asset_event(judged if check else made)
+
+
+@pytest.fixture
+def checked() -> Iterator[Checked]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Checked(instance)
+
+
+def test_a_check_is_evaluated_with_what_the_automation_makes_and_once(checked: Checked) -> None:
+    checked.tick()
+    checked.run("rows", "dataset", "dataset:quality", version="1")
+    checked.tick()
+    assert checked.tick() == set()
+    checked.run("rows", version="2")
+    assert checked.tick() == {"dataset", "dataset:quality"}, "both in one run"
+    checked.run("dataset", "dataset:quality", version="2")
+    assert [checked.tick() for _ in range(3)] == [set()] * 3
+    checked.run("dataset", version="3")
+    assert checked.tick() == {"dataset:quality"}, "somebody made it alone"

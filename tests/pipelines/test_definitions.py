@@ -110,6 +110,24 @@ def test_weekly_schedule_and_all_sensors_run_by_default(shipped: dg.Definitions,
             assert sensors[f"{recipe.name}_{name}"].default_status is dg.DefaultSensorStatus.RUNNING
 
 
+def test_the_steps_of_a_run_share_its_process(shipped: dg.Definitions, recipes: list[Recipe]) -> None:
+    for recipe in recipes:
+        for name in ("ingest", "train", "checks"):
+            assert shipped.resolve_job_def(f"{recipe.name}_{name}").executor_def.name == "in_process"
+
+
+def test_every_check_that_stands_on_its_own_is_evaluated_when_its_asset_was_made(
+    shipped: dg.Definitions, recipes: list[Recipe]
+) -> None:
+    for recipe in recipes:
+        alone = {key for check in checks.build(recipe) for key in check.check_keys}
+        graph, sensor = shipped.resolve_asset_graph(), shipped.resolve_sensor_def(f"{recipe.name}_automation")
+        assert alone
+        assert all(graph.get(key).automation_condition is not None for key in alone)
+        assert isinstance(sensor, dg.AutomationConditionSensorDefinition)
+        assert alone <= sensor.asset_selection.resolve_checks(graph)
+
+
 def test_jobs_cover_the_graph(shipped: dg.Definitions, recipes: list[Recipe]) -> None:
     for recipe in recipes:
         ingest, train = (shipped.resolve_job_def(f"{recipe.name}_{name}") for name in ("ingest", "train"))
@@ -119,9 +137,11 @@ def test_jobs_cover_the_graph(shipped: dg.Definitions, recipes: list[Recipe]) ->
         assert rest == everything - sharded
 
 
-def test_code_location_loads_as_a_whole(shipped: dg.Definitions) -> None:
+def test_code_location_loads_as_a_whole(shipped: dg.Definitions, recipes: list[Recipe]) -> None:
     """The webserver resolves every job; one that cannot be resolved takes all recipes down."""
     dg.Definitions.validate_loadable(shipped)
+    named = {f"{recipe.name}_{job}" for recipe in recipes for job in ("ingest", "train", "checks")}
+    assert named <= {job.name for job in shipped.get_repository_def().get_all_jobs()}
 
 
 def test_checks_job_runs_every_check_that_stands_on_its_own(shipped: dg.Definitions, recipes: list[Recipe]) -> None:

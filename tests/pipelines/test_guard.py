@@ -11,11 +11,12 @@ from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
 from curation.database import Database
-from curation.errors import DatabaseError, ScopeMissingError
+from curation.errors import DatabaseError
 from curation.review.accounts.accounts import Accounts
 from curation.review.accounts.identity import AccountsIdentity
 from curation.review.accounts.person import Person
 from curation.review.accounts.tables import MIGRATIONS
+from curation.review.errors import ScopeMissingError
 from pipelines.guard import OriginGuard, ReviewLogin, is_reading
 
 OURS = {"host": "127.0.0.1:3000"}

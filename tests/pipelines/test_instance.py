@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from pipelines.instance import PROCESS_TAG, clear_dead_runs, prepare_dagster_home, process_tags
+from pipelines.resources import HomeResource
 from tests.pipelines.dagster_noise import dagster_noise
 from tests.pipelines.toy_recipe import toy_home
 
@@ -100,6 +101,33 @@ def test_runs_of_living_distant_and_unknown_processes_go_on(instance: dg.Dagster
     ]
     assert clear_dead_runs(instance) == 0
     assert {run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=[started]))} == set(kept)
+
+
+def test_a_run_says_which_process_works_on_it_also_when_it_repeats_one_of_the_dead(instance: dg.DagsterInstance) -> None:
+    @dg.op(required_resource_keys={"home"})
+    def look() -> None: ...
+
+    @dg.job(resource_defs={"home": HomeResource()})
+    def once() -> None:
+        look()
+
+    result = once.execute_in_process(instance=instance, tags={PROCESS_TAG: "here:1:1"})
+    found = instance.get_run_by_id(result.run_id)
+    assert found is not None
+    assert found.tags[PROCESS_TAG] == process_tags()[PROCESS_TAG]
+
+
+def test_a_retry_that_has_not_begun_is_not_taken_for_the_run_that_it_repeats(instance: dg.DagsterInstance) -> None:
+    host, pid, _ = process_tags()[PROCESS_TAG].rsplit(":", 2)
+    dead = {PROCESS_TAG: f"{host}:{pid}:1"}
+    first = start_run(instance, dead, dg.DagsterRunStatus.STARTED)
+    assert clear_dead_runs(instance) == 1
+    starting = dg.DagsterRunStatus.STARTING
+    retry = dg.DagsterRun(job_name="x", tags=dead, status=starting, root_run_id=first, parent_run_id=first)
+    instance.add_run(retry)
+    assert clear_dead_runs(instance) == 0, "Dagster gives a retry the tags of the run that it repeats"
+    instance.add_run_tags(retry.run_id, {PROCESS_TAG: f"{host}:{pid}:2"})
+    assert clear_dead_runs(instance) == 1, "its own process is gone as well"
 
 
 def test_process_that_took_over_the_number_is_not_the_one(instance: dg.DagsterInstance) -> None:

@@ -1,6 +1,5 @@
 """Bad recipes end in one sentence with file, line, value and cure; nothing else ever escapes."""
 
-import contextlib
 import json
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.recipe import RECIPES
+from assets.recipe import RECIPES, Recipe
 from curation.errors import RecipeError
 from pipelines.recipe import find_recipe, list_recipe_files, load_recipe, load_recipes, recipe_schema
 from tests.pipelines.toy_recipe import TOY, write_toy
@@ -38,7 +37,7 @@ def test_valid_recipe_is_loaded_with_its_values(tmp_path: Path) -> None:
     recipe = load_recipe(write_toy(tmp_path, "description: 2026-01-01\n"))
     assert (recipe.name, recipe.owner, recipe.description) == ("toy", "team:toys", "2026-01-01")
     assert recipe.sources[0].shards == 4
-    assert recipe.training_stages[0] == "base"
+    assert recipe.training.model_names == ("base_model", "sft_model")
     assert recipe.asset("sft_model") == "toy/sft_model"
     assert recipe.source_of("docs-0of4") is recipe.sources[0]
 
@@ -76,12 +75,24 @@ def test_typo_in_a_literal_names_the_nearest_value(tmp_path: Path) -> None:
         ("name: toy", "name: 12", ["1: 'name'", "string", "(received 12)"]),
         ("shards: 4", "shards: four", ["'sources[0].shards'", "(received 'four')"]),
         ("shards: 4", "shards: '4'", ["'sources[0].shards'", "(received '4')"]),
-        ("max_steps: 1", "max_steps: 1.5", ["'training.sft.max_steps'", "(received 1.5)"]),
-        ("{max_steps: 1}", "[1]", ["'training.sft'", "(received [1])"]),
+        ("max_steps: 1", "max_steps: 1.5", ["'training.stages[0].max_steps'", "(received 1.5)"]),
+        ("{method: sft, max_steps: 1}", "[1]", ["'training.stages[0]'", "(received [1])"]),
+        ("max_steps: 1", "epochs: -1.0", ["'training.stages[0].epochs' must lie in", "(received -1.0)"]),
+        ("max_steps: 1", "lora: {rank: 0}", ["'training.stages[0].lora.rank' must be at least 1"]),
+        (
+            "max_steps: 1",
+            "preference: {}",
+            ["'training.stages[0].preference' has no effect for method 'sft'", "counts for dpo"],
+        ),
+        ("method: sft", "method: stf", ["'training.stages[0].method'", "did you mean 'sft'?"]),
         ("name: toy", "name: Toy!", ["'name' must be lower-case", "(received 'Toy!')"]),
         ("team:toys", "nobody", ["'owner' must be an e-mail address", "(received 'nobody')"]),
         ("name: toy", "name: toy\nschedule: at noon", ["2: 'schedule' must be a cron line", "(received 'at noon')"]),
-        ("sft: {max_steps: 1}", "base: {num_heads: 0}", ["'training.base.num_heads' must be at least 1", "(received 0)"]),
+        (
+            "stages:\n    - {method: sft, max_steps: 1}",
+            "base: {num_heads: 0}",
+            ["'training.base.num_heads' must be at least 1", "(received 0)"],
+        ),
     ],
 )
 def test_wrong_value_is_shown(tmp_path: Path, old: str, new: str, parts: list[str]) -> None:
@@ -109,10 +120,27 @@ def test_repeated_key_names_the_second_line(tmp_path: Path) -> None:
 
 
 def test_preference_tuning_without_pairs_is_refused_with_its_line(tmp_path: Path) -> None:
-    text = TOY + "  preference: {max_steps: 1}\n"
+    text = TOY + "    - {method: dpo, max_steps: 1}\n"
     message = refuse_text(tmp_path, text)
-    assert message.startswith(f"{line_of(text, 'preference:')}: 'training.preference'")
+    assert message.startswith(f"{line_of(text, 'dpo')}: 'training.stages[1]'")
     assert "generate.pairs" in message
+
+
+def test_two_models_of_one_name_are_refused_with_the_line_of_the_second(tmp_path: Path) -> None:
+    text = TOY + "    - {method: sft, epochs: 1.0}\n"
+    message = refuse_text(tmp_path, text)
+    assert message.startswith(f"{line_of(text, 'epochs')}: 'training.stages[1].name' gives a second model the name 'sft_model'")
+
+
+@pytest.mark.parametrize(("section", "method"), [("dapt", "dapt"), ("sft", "sft"), ("preference", "dpo")])
+def test_a_section_of_old_is_refused_with_what_to_write(tmp_path: Path, section: str, method: str) -> None:
+    text = TOY.replace("  stages:\n    - {method: sft, max_steps: 1}", f"  {section}: {{method: full, epochs: 1}}")
+    message = refuse_text(tmp_path, text)
+    assert message.startswith(
+        f"{line_of(text, section + ':')}: 'training.{section}' is an entry of the list `training.stages` now"
+    )
+    assert f"`stages: [{{method: {method}, tuning: full, ...}}]`" in message
+    assert "\n" not in message
 
 
 def test_recipe_that_has_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
@@ -159,6 +187,25 @@ def test_file_that_is_no_recipe_is_refused(tmp_path: Path, data: bytes, part: st
     assert part in refuse_text(tmp_path, data)
 
 
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        (
+            "release:\n  alpha: 0.01\n  max_p95_latency_s: .nan\n",
+            ":12: 'release.max_p95_latency_s' holds a value that has no place",
+        ),
+        ("release:\n  guards: [{metric: exact_match, margin: -.inf}]\n", ":11: 'release.guards[0].margin' holds a value"),
+        ("release:\n  mirrors: {hub: ../x}\n", ":11: 'release.mirrors.hub' must have the form OWNER/NAME"),
+        ("release:\n  handover: {max_items: 0}\n", "'release.handover.max_items' must be at least 1"),
+        ("release:\n  guards: [{metric: exact_match, margin: 2}]\n", "'release.guards[0].margin' must lie in (0, 1)"),
+        ("release:\n  exports: {merged: false, ollama: false, adapter: false}\n", "'release.exports' must ask for one form"),
+        ("release: {champion_margin: 2}\n", ":10: 'release.champion_margin' must lie in [0, 1)"),
+    ],
+)
+def test_a_value_is_named_once_and_with_its_line(tmp_path: Path, section: str, told: str) -> None:
+    assert told in refusal(write_toy(tmp_path, section))
+
+
 def test_aliases_of_aliases_do_not_eat_the_machine(tmp_path: Path) -> None:
     text = "a: &a [1,1,1,1,1,1,1,1,1,1]\n"
     text += "".join(
@@ -172,11 +219,14 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
     assert "cannot be read" in refusal(tmp_path)
 
 
-def refused_or_loaded(folder: Path, data: bytes) -> None:
+def is_loaded_or_refused(folder: Path, data: bytes) -> bool:
+    """Tell whether a file is a recipe, or refused with its name and a reason."""
     path = folder / "any.yaml"
     path.write_bytes(data)
-    with contextlib.suppress(RecipeError):
-        load_recipe(path)
+    try:
+        return isinstance(load_recipe(path), Recipe)
+    except RecipeError as error:
+        return len(str(error).partition(str(path))[2]) > 5
 
 
 ANY_KEY = st.sampled_from([*SECTIONS, "kind", "role", "base", "sft", "routing", "routes", "suites"]) | st.text(max_size=5)
@@ -199,7 +249,7 @@ ANY_VALUE = st.recursive(
 
 @given(data=st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_loaded_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
-    refused_or_loaded(tmp_path_factory.getbasetemp(), data)
+    assert is_loaded_or_refused(tmp_path_factory.getbasetemp(), data)
 
 
 @given(
@@ -237,14 +287,13 @@ def test_any_bytes_are_loaded_or_refused(tmp_path_factory: pytest.TempPathFactor
     ).map("".join)
 )
 def test_any_yaml_syntax_is_loaded_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    refused_or_loaded(tmp_path_factory.getbasetemp(), text.encode())
+    assert is_loaded_or_refused(tmp_path_factory.getbasetemp(), text.encode())
 
 
 @given(value=ANY_VALUE | st.dictionaries(ANY_KEY, ANY_VALUE, max_size=4).map(lambda extra: {**yaml.safe_load(TOY), **extra}))
 def test_any_value_is_loaded_or_refused(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
-    refused_or_loaded(
-        tmp_path_factory.getbasetemp(), yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "surrogatepass")
-    )
+    data = yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "surrogatepass")
+    assert is_loaded_or_refused(tmp_path_factory.getbasetemp(), data)
 
 
 def test_recipes_with_one_name_are_refused_together(tmp_path: Path) -> None:

@@ -1,11 +1,17 @@
 """`tunewright review`: files in and out, figures, checks, backups, people and webhooks from the command line."""
 
+import functools
+import io
+import itertools
 import json
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
 from pipelines import cli, review_commands
 
@@ -148,3 +154,16 @@ def test_how_people_reach_the_app_is_passed_on(
     assert [call(capsys, "serve", *mistake)[0] for mistake in mistakes] == [2, 2, 2, 2]
     assert call(capsys, "serve", "--tls-cert", "nowhere.pem")[0] == 1
     assert len(started) == 1
+
+
+def test_progress_shows_rows_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, now = io.StringIO(), itertools.count()
+    monkeypatch.setattr(review_commands, "Console", lambda **_: Console(file=screen, force_terminal=True, width=120))
+    monkeypatch.setattr(review_commands, "Progress", functools.partial(Progress, get_time=lambda: float(next(now))))
+    with review_commands._progress("import rows.jsonl") as step:
+        for number in range(1, 5):
+            step(500, number / 10)
+    shown = screen.getvalue()
+    assert "import rows.jsonl" in shown
+    assert "2,000 rows" in shown
+    assert re.search(r"2,000 rows \S*\d:\d\d:\d\d\S* \S*0:0[01]:\d\d", shown), shown[-300:]

@@ -11,6 +11,7 @@ import pytest
 from curation.store import Snapshot
 from curation.synthesis.batch import BatchConfig
 from curation.synthesis.teachers.config import TeacherConfig
+from pipelines.instance import PROCESS_TAG, process_tags
 from pipelines.sensors import build_sensors
 from tests.pipelines.conftest import Toy
 from tests.pipelines.dagster_noise import dagster_noise
@@ -139,6 +140,14 @@ def test_sweep_waits_for_runs_of_the_recipe(toy: Toy, daemon: Callable[[str], Da
     toy.instance.add_run(run)
     assert isinstance(daemon("sweep").tick(), dg.SkipReason)
     toy.instance.report_run_failed(run)
+    assert daemon("sweep").tick().run_requests
+
+
+def test_sweep_does_not_wait_for_a_run_whose_process_is_gone(toy: Toy, daemon: Callable[[str], Daemon]) -> None:
+    daemon("sources").tick()
+    host, pid, _ = process_tags()[PROCESS_TAG].rsplit(":", 2)
+    tags = {"tunewright/recipe": "toy", PROCESS_TAG: f"{host}:{pid}:1"}
+    toy.instance.add_run(dg.DagsterRun(job_name="x", status=dg.DagsterRunStatus.STARTED, tags=tags))
     assert daemon("sweep").tick().run_requests
 
 

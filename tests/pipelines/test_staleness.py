@@ -8,15 +8,22 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.answers import champion_before
+from assets.exports import live_model
+from assets.forgetting import suite_snapshot
 from assets.ingest import manifest_snapshot, shard_snapshot
+from assets.release import approvals
 from assets.review import review_state
-from assets.scores import champion_before
 from curation.records import Rejection
 from curation.store import Snapshot
+from evaluation.forgetting.suite import load_suite
+from evaluation.release.registry import open_release_ledger
+from pipelines.compose import build_definitions
 from pipelines.sensors import TRIES_PER_STATE, plan_repairs
 from pipelines.staleness import Target, find_stale
 from tests.pipelines.conftest import Toy
 from tests.pipelines.dagster_noise import dagster_noise
+from tests.pipelines.toy_recipe import toy_recipe
 
 pytestmark = [dagster_noise, pytest.mark.slow]
 SHARDED = ["toy/documents", "toy/demonstrations", "toy/candidates"]
@@ -179,6 +186,34 @@ def test_champion_that_the_candidate_met_counts_as_an_input(filled: Toy) -> None
     assert stale(filled) == []
 
 
+def test_another_live_model_is_another_export_and_the_same_one_is_not(filled: Toy) -> None:
+    inputs = filled.home.store().snapshot("toy/exports").inputs
+    change(filled, "toy/exports", inputs={**inputs, "toy/live_model": "another model"})
+    assert names(stale(filled)) == [("toy/exports", "")]
+    change(filled, "toy/exports", inputs={**inputs, "toy/live_model": live_model(filled.recipe, filled.home).version})
+    assert stale(filled) == []
+
+
+def test_the_probe_of_forgetting_counts_as_an_input_and_is_known(toy: Toy) -> None:
+    recipe = toy_recipe(toy.folder, "forgetting: {memorisation: null}\n")
+    probed = replace(toy, recipe=recipe, definitions=build_definitions([recipe]))
+    fill(probed)
+    assert recipe.forgetting is not None
+    inputs = probed.home.store().snapshot("toy/forgetting").inputs
+    now = suite_snapshot(recipe, load_suite(recipe.forgetting))
+    for version, wanted in ((now.version, []), ("another suite", [("toy/forgetting", "")])):
+        change(probed, "toy/forgetting", inputs={**inputs, now.asset: version})
+        assert names(stale(probed)) == wanted
+
+
+def test_other_timings_are_another_comparison_and_nothing_else(filled: Toy) -> None:
+    inputs = filled.home.store().snapshot("toy/comparison").inputs
+    change(filled, "toy/comparison", inputs={**inputs, "toy/answer_timings": "those of another day"})
+    assert names(stale(filled)) == [("toy/comparison", "")]
+    change(filled, "toy/comparison", inputs={**inputs, "toy/answer_timings": ""})
+    assert stale(filled) == []
+
+
 def test_graph_of_another_recipe_is_left_alone(filled: Toy, tmp_path: Path) -> None:
     filled.home.store().put_snapshot(Snapshot(asset="other/x", partition="", version="v", inputs={"other/y": "gone"}))
     assert stale(filled) == []
@@ -214,3 +249,24 @@ def test_requests_name_asset_partition_and_recipe(toy: Toy) -> None:
     assert request.partition_key == "docs-0of4"
     assert request.tags["tunewright/recipe"] == "toy"
     assert request.run_key is None, "Dagster would drop a request whose run key it has seen, and states come back"
+
+
+def test_an_approval_makes_the_champion_run_again(filled: Toy) -> None:
+    store = filled.home.store()
+    made = store.snapshot("toy/champion")
+    before = approvals(filled.recipe, filled.home)
+    store.put_snapshot(replace(made, inputs={**made.inputs, before.asset: before.version}))
+    assert stale(filled) == []
+    ledger = open_release_ledger(filled.home)
+    for action in ("hold", "approve"):
+        ledger.append(
+            recipe="toy",
+            action=action,  # type: ignore[arg-type]
+            model_hash="m",
+            evidence_hash="e",
+            who="ada",
+            reason="r",
+            expected_head=ledger.head("toy"),
+        )
+        assert names(stale(filled)) == ([("toy/champion", "")] if action == "approve" else [])
+    ledger.close()

@@ -14,7 +14,8 @@ sources:
 generate:
   grounded_qa: {questions_per_document: 1}
 training:
-  sft: {max_steps: 1}
+  stages:
+    - {method: sft, max_steps: 1}
 """
 
 

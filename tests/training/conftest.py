@@ -9,7 +9,7 @@ import pytest
 
 from curation.records import Document, Example, Message, PreferencePair, Provenance, Section
 from curation.store import Store
-from training.config import BaseModelConfig
+from training.config import DATA_OF, BaseModelConfig, StageConfig
 from training.parent_watch import Stop
 from training.run import run
 from training.spec import RunSpec
@@ -57,10 +57,10 @@ class Bench:
     base: Path
     said: list[str]
 
-    def spec(self, stage: Any, config: Any, *, name: str, parent: Path | None = None, **changes: Any) -> RunSpec:
-        table = {"base": "documents", "dapt": "documents", "sft": "examples", "preference": "pairs"}[stage]
+    def spec(self, config: BaseModelConfig | StageConfig, *, name: str, parent: Path | None = None, **changes: Any) -> RunSpec:
+        table = "documents" if isinstance(config, BaseModelConfig) else DATA_OF[config.method].table
         values = {"tables": {table: self.tables[table]}, "parent_model": str(parent or self.base), "seed": 0, **changes}
-        return RunSpec(stage=stage, config=config, store_url=self.url, work_folder=str(self.folder / name), **values)
+        return RunSpec(config=config, store_url=self.url, work_folder=str(self.folder / name), **values)
 
     def run(self, spec: RunSpec, *, say: Callable[[str], None] | None = None, stop: Stop | None = None) -> Path:
         Path(spec.work_folder).mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     }
     bench = Bench(folder, store.url, tables, folder / "base" / "output", [])
     config = BaseModelConfig(hidden_size=32, num_layers=2, num_heads=2, vocab_size=320, context_length=128)
-    bench.run(bench.spec("base", config, name="base"))
+    bench.run(bench.spec(config, name="base"))
     return bench
 
 

@@ -103,3 +103,36 @@ def test_documents_stand_between_their_tokens(tokenizer: Any) -> None:
     ids = ChatFormat(tokenizer).encode_text(f"a{END}b")
     assert (ids[0], ids[-1]) == (tokenizer.bos_token_id, tokenizer.eos_token_id)
     assert tokenizer.eos_token_id not in ids[1:-1]
+
+
+THINKS = "{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1] }}<|end|>{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "learnt"),
+    [("Blue.", "\n</think>\n\nBlue.<|end|>"), ("<think>\nSky.\n</think>\n\nBlue.", "Sky.\n</think>\n\n\n\nBlue.<|end|>")],
+    ids=["without a thought", "with one that the template leaves out"],
+)
+def test_a_thought_that_the_prompt_opens_is_closed_in_the_answer(tokenizer: Any, answer: str, learnt: str) -> None:
+    chat = with_template(tokenizer, THINKS + "{% if add_generation_prompt %}<|assistant|><think>\n{% endif %}")
+    tokens = chat.encode(ask("Which colour?"), answer)
+    assert chat.tokenizer.decode(tokens.prompt).endswith("<|assistant|><think>\n")
+    assert chat.tokenizer.decode(tokens.answer) == learnt
+
+
+def test_a_thought_that_the_template_closes_itself_is_left_as_it_is(tokenizer: Any) -> None:
+    shown = "<|{{ m.role }}|>{% if m.role == 'assistant' %}<think></think>{% endif %}{{ m.content }}<|end|>"
+    body = "{% for m in messages %}" + shown + "{% endfor %}"
+    chat = with_template(tokenizer, body + "{% if add_generation_prompt %}<|assistant|><think>\n{% endif %}")
+    assert chat.tokenizer.decode(chat.encode(ask("a"), "b").answer) == "</think>b<|end|>"
+
+
+def test_a_template_that_reads_parts_is_given_parts(tokenizer: Any) -> None:
+    template = (
+        "{% for m in messages %}<|{{ m.role }}|>{% for part in m.content %}{{ part.text }}{% endfor %}<|end|>{% endfor %}"
+        "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    )
+    chat = with_template(tokenizer, template)
+    tokens = chat.encode(ask("Which colour?"), "Blue.")
+    assert chat.tokenizer.decode(tokens.prompt) == "<|user|>Which colour?<|end|><|assistant|>"
+    assert chat.tokenizer.decode(tokens.answer) == "Blue.<|end|>"

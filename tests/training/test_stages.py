@@ -8,7 +8,8 @@ import pytest
 
 from curation.errors import ModelNotFoundError, TrainingFailedError
 from tests.training.conftest import Bench
-from training.config import BaseModelConfig, DaptConfig, LoraConfig, PreferenceConfig, SftConfig
+from training.checkpoints import find_checkpoint
+from training.config import BaseModelConfig, LoraConfig, StageConfig
 from training.parent_watch import Stop
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
@@ -19,8 +20,8 @@ QUICK: dict[str, Any] = {
 }  # fmt: skip
 
 
-def sft(**changes: Any) -> SftConfig:
-    return SftConfig(**{**QUICK, "max_steps": 12, "method": "full", "checkpoint_every_steps": 0, **changes})
+def sft(**changes: Any) -> StageConfig:
+    return StageConfig(**{**QUICK, "method": "sft", "max_steps": 12, "tuning": "full", "checkpoint_every_steps": 0, **changes})
 
 
 def read_manifest(output: Path) -> dict[str, Any]:
@@ -51,12 +52,12 @@ def logits(folder: Path, adapter: Path | None = None) -> Any:
 
 @pytest.fixture(scope="module")
 def tuned(bench: Bench) -> Path:
-    return bench.run(bench.spec("sft", sft(), name="sft"))
+    return bench.run(bench.spec(sft(), name="sft"))
 
 
 def test_the_base_is_the_same_for_the_same_corpus(bench: Bench) -> None:
     config = BaseModelConfig(hidden_size=32, num_layers=2, num_heads=2, vocab_size=320, context_length=128)
-    again = bench.run(bench.spec("base", config, name="base-again"))
+    again = bench.run(bench.spec(config, name="base-again"))
     assert read_files(again) == read_files(bench.base)
 
 
@@ -68,7 +69,7 @@ def test_a_named_model_keeps_its_weights_and_gets_what_chats_need(bench: Bench, 
     bare.chat_template = None
     bare.save_pretrained(tmp_path)
     AutoModelForCausalLM.from_pretrained(bench.base).to(torch.bfloat16).save_pretrained(tmp_path)
-    output = bench.run(bench.spec("base", BaseModelConfig(model=str(tmp_path)), name="named"))
+    output = bench.run(bench.spec(BaseModelConfig(model=str(tmp_path)), name="named"))
     loaded = AutoModelForCausalLM.from_pretrained(output, dtype="auto")
     assert loaded.dtype == torch.bfloat16
     assert AutoTokenizer.from_pretrained(output).chat_template
@@ -76,12 +77,12 @@ def test_a_named_model_keeps_its_weights_and_gets_what_chats_need(bench: Bench, 
 
 def test_a_model_that_is_not_there_is_named(bench: Bench, tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError, match="no-model"):
-        bench.run(bench.spec("base", BaseModelConfig(model=str(tmp_path / "no-model")), name="missing"))
+        bench.run(bench.spec(BaseModelConfig(model=str(tmp_path / "no-model")), name="missing"))
 
 
 def test_dapt_lowers_the_loss(bench: Bench) -> None:
-    config = DaptConfig(**QUICK, max_steps=12, method="full", checkpoint_every_steps=0)
-    output = bench.run(bench.spec("dapt", config, name="dapt"))
+    config = sft(method="dapt")
+    output = bench.run(bench.spec(config, name="dapt"))
     curve = losses(output)
     assert curve[-1] < 0.8 * curve[0]
 
@@ -110,39 +111,37 @@ def test_the_manifest_says_where_the_model_comes_from(bench: Bench, tuned: Path)
 
 
 def test_the_same_run_gives_the_same_bytes(bench: Bench, tuned: Path) -> None:
-    assert read_files(bench.run(bench.spec("sft", sft(), name="sft-again"))) == read_files(tuned)
+    assert read_files(bench.run(bench.spec(sft(), name="sft-again"))) == read_files(tuned)
 
 
 def test_a_finished_run_is_not_run_again(bench: Bench, tuned: Path) -> None:
     said: list[str] = []
     written = (tuned / "manifest.json").stat().st_mtime_ns
-    bench.run(bench.spec("sft", sft(), name="sft"), say=said.append)
+    bench.run(bench.spec(sft(), name="sft"), say=said.append)
     assert said == ["sft: already finished"]
     assert (tuned / "manifest.json").stat().st_mtime_ns == written
 
 
 @pytest.mark.slow
 def test_other_settings_are_another_run(bench: Bench) -> None:
-    one = bench.run(bench.spec("sft", sft(max_steps=2), name="sft-other"))
+    one = bench.run(bench.spec(sft(max_steps=2), name="sft-other"))
     before = read_files(one)
-    assert read_files(bench.run(bench.spec("sft", sft(max_steps=3), name="sft-other"))) != before
+    assert read_files(bench.run(bench.spec(sft(max_steps=3), name="sft-other"))) != before
 
 
 def test_dpo_raises_the_margin(bench: Bench, tuned: Path) -> None:
-    config = PreferenceConfig(**{**QUICK, "learning_rate": 0.002}, max_steps=8, method="full", checkpoint_every_steps=0)
-    output = bench.run(bench.spec("preference", config, name="dpo", parent=tuned))
+    config = sft(method="dpo", learning_rate=0.002, max_steps=8)
+    output = bench.run(bench.spec(config, name="dpo", parent=tuned))
     margins = [point["margin"] for point in read_manifest(output)["loss_curve"]]
     assert margins[0] == pytest.approx(0, abs=1e-4)
     assert margins[-1] > 0.5
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["sft", "preference"])
-def test_the_merged_model_is_the_model_with_its_adapter(bench: Bench, stage: str) -> None:
-    lora = LoraConfig(rank=4, alpha=8.0)
-    build = SftConfig if stage == "sft" else PreferenceConfig
-    config = build(**QUICK, max_steps=4, method="lora", lora=lora, checkpoint_every_steps=0)
-    output = bench.run(bench.spec(stage, config, name=f"{stage}-lora"))
+@pytest.mark.parametrize("method", ["sft", "dpo"])
+def test_the_merged_model_is_the_model_with_its_adapter(bench: Bench, method: str) -> None:
+    config = sft(method=method, max_steps=4, tuning="lora", lora=LoraConfig(rank=4, alpha=8.0))
+    output = bench.run(bench.spec(config, name=f"{method}-lora"))
     merged = logits(output)
     assert merged.allclose(logits(bench.base, output / "adapter"), atol=1e-5)
     assert not merged.allclose(logits(bench.base), atol=1e-3)
@@ -160,11 +159,19 @@ def test_the_merged_model_is_the_model_with_its_adapter(bench: Bench, stage: str
     assert str(bench.folder) not in (output / "config.json").read_text()
 
 
+@pytest.mark.parametrize("changes", [{}, {"packing": True, "tokens_per_batch": 256}], ids=["padded", "packed"])
+def test_an_adapter_trained_in_bf16_is_merged_into_the_weights_as_they_were(bench: Bench, changes: dict[str, Any]) -> None:
+    lora = LoraConfig(rank=4, alpha=8.0, targets=("q_proj",))
+    config = sft(max_steps=2, tuning="lora", lora=lora, precision="bf16", **changes)
+    output = bench.run(bench.spec(config, name=f"bf16-lora-{len(changes)}"))
+    assert logits(output).allclose(logits(bench.base, output / "adapter"), atol=1e-5)
+
+
 def test_our_loss_is_that_of_the_model(bench: Bench, tokenizer: Any) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from training.trainers import answer_loss
+    from training.methods.supervised import answer_loss
 
     model = AutoModelForCausalLM.from_pretrained(bench.base)
     ids = torch.arange(30).reshape(2, 15)
@@ -178,11 +185,12 @@ def test_our_loss_is_that_of_the_model(bench: Bench, tokenizer: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["full", "lora"])
-def test_a_stopped_run_goes_on_to_the_same_model(bench: Bench, method: Any) -> None:
-    config = sft(method=method, lora=LoraConfig(rank=2, dropout=0.1), checkpoint_every_steps=4)
-    unbroken = bench.run(bench.spec("sft", config, name=f"unbroken-{method}"))
-    spec, stop = bench.spec("sft", config, name=f"stopped-{method}"), Stop()
+@pytest.mark.parametrize("tuning", ["full", "lora"])
+def test_a_stopped_run_goes_on_to_the_same_model(bench: Bench, tuning: Any) -> None:
+    lora = LoraConfig(rank=2, dropout=0.1) if tuning == "lora" else None
+    config = sft(tuning=tuning, lora=lora, checkpoint_every_steps=4)
+    unbroken = bench.run(bench.spec(config, name=f"unbroken-{tuning}"))
+    spec, stop = bench.spec(config, name=f"stopped-{tuning}"), Stop()
 
     def interrupt(line: str) -> None:
         stop.signal = 15 if "step 1/" in line else stop.signal
@@ -199,6 +207,25 @@ def test_a_stopped_run_goes_on_to_the_same_model(bench: Bench, method: Any) -> N
     assert not (Path(spec.work_folder) / "checkpoints").exists()
 
 
+@pytest.mark.parametrize("every", [0, 5])
+def test_a_signal_after_the_last_step_loses_nothing(bench: Bench, every: int) -> None:
+    """With a checkpoint of that step the run leaves and goes on from there; without one it finishes."""
+    spec, stop, said = bench.spec(sft(checkpoint_every_steps=every), name=f"late-{every}"), Stop(), list[str]()
+
+    def interrupt(line: str) -> None:
+        said.append(line)
+        stop.signal = 15 if "step 12/12" in line else stop.signal
+
+    try:
+        bench.run(spec, say=interrupt, stop=stop)
+    except SystemExit:
+        assert find_checkpoint(Path(spec.work_folder), spec.fingerprint), "left without a checkpoint"
+    stop.signal = 0
+    output = bench.run(spec, say=said.append)
+    assert sum("step 12/12" in line for line in said) == 1, "nothing is trained twice"
+    assert losses(output) == losses(bench.run(bench.spec(sft(checkpoint_every_steps=0), name="late-0")))
+
+
 def test_a_loss_that_is_no_number_stops_training_and_is_never_saved(bench: Bench, tmp_path: Path) -> None:
     import shutil
 
@@ -210,7 +237,7 @@ def test_a_loss_that_is_no_number_stops_training_and_is_never_saved(bench: Bench
     with torch.no_grad():
         model.model.norm.weight.fill_(float("nan"))
     model.save_pretrained(tmp_path / "broken")
-    spec = bench.spec("sft", sft(checkpoint_every_steps=1), name="nan", parent=tmp_path / "broken")
+    spec = bench.spec(sft(checkpoint_every_steps=1), name="nan", parent=tmp_path / "broken")
     with pytest.raises(TrainingFailedError, match="loss became nan at step 1"):
         bench.run(spec)
     assert not (Path(spec.work_folder) / "checkpoints").exists()

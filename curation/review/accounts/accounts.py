@@ -17,13 +17,6 @@ import argon2
 import sqlalchemy as sa
 
 from curation.database import Database
-from curation.errors import (
-    InvitationInvalidError,
-    LastLeadError,
-    LoginRefusedError,
-    NameTakenError,
-    UnknownPersonError,
-)
 from curation.review.accounts.attempts import Attempts, address_subject
 from curation.review.accounts.credentials import NO_PASSWORD, Passwords, check_password, digest, new_secret
 from curation.review.accounts.names import name_key, read_person_name
@@ -31,6 +24,7 @@ from curation.review.accounts.person import ROLES, Role
 from curation.review.accounts.sessions import Sessions, end_all
 from curation.review.accounts.tables import events, invitations, people
 from curation.review.accounts.tokens import Tokens, revoke_all
+from curation.review.errors import InvitationInvalidError, LastLeadError, LoginRefusedError, NameTakenError, UnknownPersonError
 
 INVITATION_SECONDS = 7 * 86_400.0
 CONSOLE = "the console"

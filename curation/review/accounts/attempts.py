@@ -14,9 +14,9 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from curation.database import Database
-from curation.errors import TooManyTriesError
 from curation.review.accounts.credentials import digest
 from curation.review.accounts.tables import attempts
+from curation.review.errors import TooManyTriesError
 
 MAX_TRIES = 10
 WINDOW_SECONDS = 60.0

@@ -11,8 +11,8 @@ import unicodedata
 
 import argon2
 
-from curation.errors import PasswordRefusedError
 from curation.review.accounts.names import name_key
+from curation.review.errors import PasswordRefusedError
 
 MIN_PASSWORD_CHARS = 10
 MAX_PASSWORD_CHARS = 256

@@ -12,12 +12,12 @@ import unicodedata
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from curation.errors import NameTakenError, PersonNameError, ScopeMissingError, UnknownPersonError
 from curation.review.accounts.accounts import Account, Accounts
 from curation.review.accounts.person import Person, Role
 from curation.review.accounts.proxies import TrustedProxies
 from curation.review.accounts.sessions import MAX_SECONDS, Session
 from curation.review.accounts.tokens import Scope, TokenOwner
+from curation.review.errors import NameTakenError, PersonNameError, ScopeMissingError, UnknownPersonError
 
 COOKIE = "tunewright_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
@@ -103,12 +103,9 @@ class AccountsIdentity:
 
 
 def read_bearer(request: HTTPConnection) -> str | None:
-    """Return the token of an Authorization header; empty if the header holds something else, None without one."""
-    header = request.headers.get("authorization")
-    if header is None:
-        return None
-    scheme, _, token = header.partition(" ")
-    return token.strip()[:200] if scheme.lower() == "bearer" else ""
+    """Return the token of an Authorization header; None without one. Other schemes are a proxy's own login, passed on."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip()[:200] if scheme.lower() == "bearer" else None
 
 
 def check_scope(person: Person, scope: Scope) -> None:

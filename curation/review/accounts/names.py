@@ -7,7 +7,8 @@ name_key("Ada")                        "ada"          (also if that A is a Cyril
 
 import unicodedata
 
-from curation.errors import PersonNameError
+from curation.review.errors import PersonNameError
+from curation.review.exchange.incoming import TOOLS
 from curation.review.queue.vote import MAX_REVIEWER_CHARS
 
 AUTOMATIC = "automatic:"
@@ -33,7 +34,7 @@ def read_person_name(name: str) -> str:
     """Return the name as it is kept: composed, white space collapsed.
 
     Raises:
-        PersonNameError: if it is empty, too long, not printable, or that of an automatic reviewer.
+        PersonNameError: if it is empty, too long, not printable, or that of an automatic reviewer or one of a file.
     """
     name = unicodedata.normalize("NFC", " ".join(name.split()))
     if not name:
@@ -42,8 +43,12 @@ def read_person_name(name: str) -> str:
         raise PersonNameError(problem=f"it has more than {MAX_REVIEWER_CHARS} characters.")
     if not name.isprintable() or not any(character.isalnum() for character in name):
         raise PersonNameError(problem="it needs letters or digits, and nothing that cannot be seen.")
-    if name_key(name).replace(" ", "").startswith(name_key(AUTOMATIC)):
+    start = name_key(name).replace(" ", "")
+    if start.startswith(name_key(AUTOMATIC)):
         raise PersonNameError(problem=f"names with '{AUTOMATIC}' are those of automatic reviewers.")
+    tool = next((tool for tool in TOOLS if start.startswith(name_key(f"{tool}:"))), None)
+    if tool is not None:
+        raise PersonNameError(problem=f"names with '{tool}:' are those of reviewers whose votes came in a file.")
     return name
 
 

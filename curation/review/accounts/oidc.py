@@ -18,18 +18,18 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
-from curation.errors import (
+from curation.review.accounts.accounts import Accounts
+from curation.review.accounts.attempts import address_subject
+from curation.review.accounts.credentials import digest, new_secret
+from curation.review.accounts.person import Role
+from curation.review.accounts.tables import flows, identities, people
+from curation.review.errors import (
     InvitationInvalidError,
     NameTakenError,
     PersonNameError,
     SingleSignOnError,
     SingleSignOnMissingError,
 )
-from curation.review.accounts.accounts import Accounts
-from curation.review.accounts.attempts import address_subject
-from curation.review.accounts.credentials import digest, new_secret
-from curation.review.accounts.person import Role
-from curation.review.accounts.tables import flows, identities, people
 
 FLOW_SECONDS = 600.0
 TIMEOUT_SECONDS = 10.0

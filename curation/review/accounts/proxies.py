@@ -11,7 +11,7 @@ from typing import Self
 
 from starlette.requests import HTTPConnection
 
-from curation.errors import UntrustedProxyError
+from curation.review.errors import UntrustedProxyError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -10,10 +10,10 @@ from typing import Literal, NamedTuple
 import sqlalchemy as sa
 
 from curation.database import Database
-from curation.errors import TokenRefusedError
 from curation.review.accounts.credentials import digest, new_secret
 from curation.review.accounts.person import Role
 from curation.review.accounts.tables import people, tokens
+from curation.review.errors import TokenRefusedError
 
 Scope = Literal["read", "vote", "manage"]
 SCOPES: tuple[Scope, ...] = ("read", "vote", "manage")

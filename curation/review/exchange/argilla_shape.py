@@ -29,7 +29,7 @@ def to_argilla(reviewed: Reviewed) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "prompt": [{"role": message.role, "content": message.text} for message in item.prompt],
         "answer": item.answer,
-        **({"alternative": item.alternative} if item.alternative else {}),
+        **({"alternative": item.alternative} if item.alternative or item.kind == "pair" else {}),
         **({"evidence": "\n\n".join(item.evidence)} if item.evidence else {}),
     }
     rest = {

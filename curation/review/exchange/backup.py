@@ -23,8 +23,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from curation.errors import BackupError
 from curation.home import Home
+from curation.review.errors import BackupError
 from curation.review.exchange.audit import ChainReport, check_chains
 from curation.review.exchange.postgres_dump import dump_database, restore_database
 

@@ -9,6 +9,7 @@ to (`decision`, `reviewer`, `reason`, `edited_answer`), which is for people and 
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, get_args, get_type_hints
 
 from curation.ids import content_hash
@@ -91,25 +92,28 @@ def read_item(values: Mapping[str, Any], reading: Reading) -> ReviewItem:
     """Read an item from named values, under our names or those that data sets use. Raises WrongRowError."""
     answer, alternative = _text(values, "answer"), _text(values, "alternative")
     kind = _choose_kind(values, alternative)
-    prompt, answer = _read_prompt(values, answer)
+    prompt, answer = _read_prompt(values, answer) if kind != "document" else ((), _needed(values, "answer", answer))
     version = values.get("rubric_version")
     version = version if isinstance(version, str) and version else reading.rubric_version
     evidence = _read_evidence(values)
-    key = content_key(kind, prompt, answer, alternative, version)
     provenance = _json(values.get("provenance"))
     record_hash = values.get("record_hash")
-    return ReviewItem(
-        key=key,
+    item = ReviewItem(
+        key="",
         kind=kind,
         prompt=prompt,
         answer=answer,
         alternative=alternative,
         rubric_version=version,
-        record_key=_text(values, "record_key")[:MAX_NAME_CHARS] or f"import/{key}",
-        record_hash=record_hash if isinstance(record_hash, str) and record_hash else content_hash(key),
+        record_key=_text(values, "record_key")[:MAX_NAME_CHARS],
+        record_hash=record_hash if isinstance(record_hash, str) else "",
         evidence=evidence,
         task=_text(values, "task")[:MAX_NAME_CHARS] or "import",
         provenance=read_record(Provenance, provenance, "provenance") if isinstance(provenance, dict) else _UNKNOWN,
+    )
+    key = content_key(item)
+    return replace(
+        item, key=key, record_key=item.record_key or f"import/{key}", record_hash=item.record_hash or content_hash(key)
     )
 
 
@@ -120,7 +124,8 @@ _UNKNOWN = Provenance(origin="synthetic", method="import")
 
 def _choose_kind(values: Mapping[str, Any], alternative: str) -> Any:
     kind = values.get("kind") or ("pair" if alternative else "example")
-    if kind not in _KINDS or (kind == "pair") != bool(alternative):
+    is_empty = kind == "pair" and _is_empty(values, "alternative")  # a model may have said nothing: that is an answer, too
+    if kind not in _KINDS or (kind == "pair") != (bool(alternative) or is_empty):
         raise WrongRowError("wrong_value", "A pair has two answers (chosen and rejected), everything else has one.")
     return kind
 
@@ -135,16 +140,26 @@ def _read_prompt(values: Mapping[str, Any], answer: str) -> tuple[tuple[Message,
     if not isinstance(turns, list) or not 1 <= len(turns) <= MAX_MESSAGES:
         raise WrongRowError("wrong_value", f"messages is no list of 1 to {MAX_MESSAGES:,} messages.")
     messages = tuple(read_record(Message, turn, "messages") for turn in turns)
-    if not answer and len(messages) > 1 and messages[-1].role == "assistant":
+    if not answer and not _says_nothing(values) and len(messages) > 1 and messages[-1].role == "assistant":
         return messages[:-1], messages[-1].text
     return messages, _needed(values, "answer", answer)
 
 
 def _needed(values: Mapping[str, Any], name: str, answer: str) -> str:
     text = answer if name == "answer" else _text(values, name)
-    if not text.strip():
+    if not text.strip() and not (name == "answer" and _says_nothing(values)):
         raise WrongRowError("missing_value", f"There is no {name} (nor {', '.join(_OTHER_NAMES[name][:3])}, ...).")
     return text
+
+
+def _says_nothing(values: Mapping[str, Any]) -> bool:
+    """Tell whether answer A of a pair is an empty one."""
+    return _is_empty(values, "answer") and bool(_text(values, "alternative").strip())
+
+
+def _is_empty(values: Mapping[str, Any], name: str) -> bool:
+    """Tell whether a text is there and says nothing, as against one that is not there."""
+    return any(isinstance(values.get(key), str) for key in (name, *_OTHER_NAMES[name])) and not _text(values, name).strip()
 
 
 def _read_evidence(values: Mapping[str, Any]) -> tuple[str, ...]:

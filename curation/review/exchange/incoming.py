@@ -6,14 +6,17 @@ Keys are never taken from a file: an item is named by the hash of what a reviewe
 Reviewers always get the name of the tool in front, so that no file can vote in the name of somebody who has an account here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from curation.ids import content_hash
-from curation.records import Message, ReviewItem
+from curation.records import ReviewItem
 from curation.review.exchange.typed_rows import WrongRowError
 from curation.review.queue.vote import MAX_REVIEWER_CHARS, Vote, VoteDetails
+
+TOOLS = ("import", "argilla", "label_studio")
+"""What the names of reviewers from elsewhere begin with, before a colon."""
 
 DECISIONS = {
     "approve": "approve", "approved": "approve", "accept": "approve", "accepted": "approve", "good": "approve",
@@ -91,14 +94,17 @@ class Reading:
         return found
 
 
-def content_key(kind: str, prompt: Sequence[Message], answer: str, alternative: str, rubric_version: str) -> str:
-    """Return the key of an item that shows this, as `items.item_key` does for a row."""
-    messages = [[message.role, message.text] for message in prompt]
-    return content_hash([kind, messages, answer, alternative, rubric_version])
+def content_key(item: ReviewItem) -> str:
+    """Return the key of an item that shows this, as `items.item_key` does for a row, and `document_item_key` for a document."""
+    messages = [[message.role, message.text] for message in item.prompt]
+    terms = [item.provenance.license, item.provenance.output_terms]
+    other = terms if item.kind == "document" else item.alternative
+    return content_hash([item.kind, messages, item.answer, other, item.rubric_version])
 
 
 def foreign_name(tool: str, name: Any) -> str:
     """Return the name under which somebody's votes from another tool are recorded. Raises WrongRowError."""
+    assert tool in TOOLS
     text = " ".join(str(name).split()) if isinstance(name, (str, int)) and not isinstance(name, bool) else ""
     text = text.removeprefix(f"{tool}:")
     full = f"{tool}:{text}"

@@ -43,7 +43,7 @@ def to_label_studio(reviewed: Reviewed) -> dict[str, Any]:
     data = {
         "prompt": prompt_text(item.prompt),
         "answer": item.answer,
-        **({"alternative": item.alternative} if item.alternative else {}),
+        **({"alternative": item.alternative} if item.alternative or item.kind == "pair" else {}),
         **({"evidence": "\n\n".join(item.evidence)} if item.evidence else {}),
         "tunewright": rest,
     }

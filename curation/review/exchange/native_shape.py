@@ -58,12 +58,13 @@ def from_native(values: dict[str, Any], reading: Reading) -> Incoming:
     """Read a row that `to_native` made, here or elsewhere. Raises WrongRowError."""
     row = read_record(ReviewedRow, values)
     item = row.item
-    if item.kind == "pair" and not item.alternative:
-        raise WrongRowError("missing_value", "item.alternative is missing: a pair has two answers.")
-    if not item.prompt:
+    if item.kind == "pair" and not item.answer.strip() and not item.alternative.strip():
+        raise WrongRowError("missing_value", "item.answer and item.alternative are empty: there is nothing to prefer.")
+    if item.kind == "document" and not item.answer.strip():
+        raise WrongRowError("missing_value", "item.answer, the text of the document, is empty.")
+    if not item.prompt and item.kind != "document":
         raise WrongRowError("missing_value", "item.prompt holds no message.")
-    version = item.rubric_version or reading.rubric_version
-    key = content_key(item.kind, item.prompt, item.answer, item.alternative, version)
+    item = replace(item, rubric_version=item.rubric_version or reading.rubric_version)
     votes = tuple(
         IncomingVote(
             decision=vote.decision,
@@ -75,4 +76,4 @@ def from_native(values: dict[str, Any], reading: Reading) -> Incoming:
         )
         for vote in standing(sorted(row.verdicts, key=lambda verdict: verdict.sequence))
     )
-    return Incoming(item=replace(item, key=key, rubric_version=version), votes=votes, priority=row.priority)
+    return Incoming(item=replace(item, key=content_key(item)), votes=votes, priority=row.priority)

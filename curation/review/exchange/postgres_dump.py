@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from curation.errors import BackupError
+from curation.review.errors import BackupError
 from curation.review.exchange.audit import ChainReport, check_chains
 
 TABLES = ("review_*", "account_*", "alembic_version_review", "alembic_version_accounts")

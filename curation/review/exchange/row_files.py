@@ -21,8 +21,8 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.errors import ReviewFileError
 from curation.files import sync_folder
+from curation.review.errors import ReviewFileError
 from curation.review.exchange.csv_cells import neutralise
 from curation.review.payload import encodable, json_line
 

@@ -35,7 +35,7 @@ class QueueStats:
     recipe: str
     counts: Counts
     states: dict[str, int]
-    """State -> listed items."""
+    """State -> listed items; `held` are those that lots hold back, whatever their votes come to."""
     num_day: int
     """Verdicts of people in the last 24 hours."""
     num_week: int
@@ -57,6 +57,8 @@ def read_stats(database: Database, recipe: str, now: datetime.datetime) -> Queue
         rows = connection.execute(query.where(*chosen).group_by(table.reviewer, table.reviewer_kind)).all()
         by_state = {str(row[0]): int(row[1]) for row in connection.execute(states.order_by(count.state)) if row[1]}
     counts = ReviewQueue(database, recipe).counts()
+    if counts.num_held:
+        by_state = _with_held(by_state, counts)
     people = [row for row in rows if row[1] == "human"]
     num_week = sum(int(row[3]) for row in people)
     return QueueStats(
@@ -71,3 +73,14 @@ def read_stats(database: Database, recipe: str, now: datetime.datetime) -> Queue
             for row in sorted(rows, key=lambda row: (row[1] != "human", -row[2], row[0]))
         ),
     )
+
+
+def _with_held(by_state: dict[str, int], counts: Counts) -> dict[str, int]:
+    """Take what lots hold back out of the states: closed disputes, and open items (partly voted ones count as open)."""
+    num_closed = by_state.get("disputed", 0) - counts.num_disputed
+    left = by_state | {"disputed": counts.num_disputed, "held": counts.num_held}
+    rest = counts.num_held - num_closed
+    for state in ("open", "partial"):
+        taken = min(rest, left.get(state, 0))
+        left[state], rest = left.get(state, 0) - taken, rest - taken
+    return {state: num for state, num in sorted(left.items()) if num}

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from curation.errors import WebhookRefusedError
+from curation.review.errors import WebhookRefusedError
 
 TIMEOUT_SECONDS = 10.0
 """For all of it: connecting, sending and reading the answer."""

@@ -37,3 +37,5 @@ def _run(database: Database, stop: threading.Event, every: float) -> None:
             deliver_due(database, now=time.time())
         except DatabaseError as error:
             _LOG.warning("webhooks wait: %s", error)
+        except Exception:  # without this thread no message would leave until the server starts again
+            _LOG.exception("webhooks wait")

@@ -20,11 +20,11 @@ from typing import Any, Literal, get_args
 import sqlalchemy as sa
 
 from curation.database import Database
-from curation.errors import UnknownWebhookError, WebhookRefusedError
 from curation.ids import content_hash
 from curation.record_rows import as_row
 from curation.records import Verdict
 from curation.review import schema
+from curation.review.errors import UnknownWebhookError, WebhookRefusedError
 from curation.review.exchange.tables import deliveries, webhooks
 from curation.review.exchange.webhook_send import Answer, check_url, post
 from curation.review.payload import encodable
@@ -158,9 +158,11 @@ def list_deliveries(database: Database, *, state: str = "", webhook_id: str = ""
 
 
 def resend(database: Database, delivery_id: str, *, now: float) -> None:
-    """Let a message be sent again, with all its tries. Raises UnknownWebhookError."""
+    """Let a message be sent again, with all its tries. Raises UnknownWebhookError, also if its receiver was removed."""
     values = {"state": "waiting", "num_tries": 0, "next_at": now}
-    update = deliveries.update().where(deliveries.c.id == delivery_id).values(**values)
+    receivers = sa.select(webhooks.c.id)
+    chosen = (deliveries.c.id == delivery_id, deliveries.c.webhook_id.in_(receivers))
+    update = deliveries.update().where(*chosen).values(**values)
     if not database.write(lambda connection: connection.execute(update).rowcount):
         raise UnknownWebhookError(id=delivery_id)
 

@@ -41,12 +41,12 @@ class Tick(NamedTuple):
 
 
 class Band(NamedTuple):
-    """What was observed: the interval of the share of bad items, as far as the drawing reaches."""
+    """What was observed: the interval of the share of bad items. The drawing always reaches behind it."""
 
     x: float
     width: float
-    estimate_x: float | None
-    """Where the observed share lies; None if that is outside the drawing."""
+    estimate_x: float
+    """Where the observed share lies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,8 @@ class Curve:
 def draw_curve(figures: LotFigures) -> Curve:
     """Return the drawing of a lot: its plan's curve, exact for a lot of this size, with the two risks and what was observed."""
     plan, size = figures.plan, figures.size
-    reach = min(1.0, max(2.5 * figures.quality_level, 1.1 * quality_at(plan, 0.02)))
+    observed = figures.interval[1] if figures.num_inspected else 0.0
+    reach = min(1.0, max(2.5 * figures.quality_level, 1.1 * quality_at(plan, 0.02), 1.1 * observed))
     marks = [_mark(plan, size, share, reach) for share in _shares(size, reach, NUM_POINTS)]
     step = next((step for step in _STEPS if reach / step <= _MOST_TICKS), _STEPS[-1])
     return Curve(
@@ -109,7 +110,7 @@ def _band(figures: LotFigures, reach: float) -> Band | None:
     return Band(
         x=left,
         width=round(max(2.0, _x(high, reach) - left), 1),
-        estimate_x=_x(observed, reach) if observed <= reach else None,
+        estimate_x=_x(observed, reach),
     )
 
 

@@ -141,6 +141,8 @@ def lot_members(
     given = list(rows)
     known = keys or (row.key if isinstance(row, ReviewItem) else item_key(row, config) for row in given)
     for row, key in zip(given, known, strict=True):
+        if isinstance(row, ReviewItem) and row.kind == "document":
+            continue  # documents have a policy of their own
         record_key = _record_key(row)
         if record_key in required:
             chosen.add(key)

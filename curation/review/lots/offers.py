@@ -16,9 +16,11 @@ from curation.records import ReviewItem
 from curation.review import schema
 from curation.review.config import ReviewConfig
 from curation.review.lots import tables
-from curation.review.lots.inspection import LotFigures, LotReport, Lots, inspect_rows
+from curation.review.lots.held import recount_decided
+from curation.review.lots.inspection import LotReport, Lots, inspect_rows
 from curation.review.lots.settlement import hold_back, offer_items, offer_sample, settle_lot
 from curation.review.queue.review_queue import ReviewQueue
+from curation.review.queue.statements import lock_queue
 
 PART = 2_000
 
@@ -39,17 +41,18 @@ def store_lots(queue: ReviewQueue, items: Iterable[ReviewItem], config: ReviewCo
         for start in range(0, len(known), PART):
             part = {row.item_key: row.lot for row in known[start : start + PART]}
             queue.database.write(functools.partial(_offer_part, recipe=queue.recipe, part=part, lot_of=lot_of))
+        queue.database.write(lambda connection: recount_decided(connection, queue.recipe))
     return lots
 
 
 def _put(connection: sa.Connection, recipe: str, reports: Sequence[LotReport]) -> bool:
     """Write plans and samples, and settle every lot by the verdicts of this moment. Tells whether there were lots before."""
-    connection.execute(sa.select(schema.queues.c.head).where(schema.queues.c.recipe == recipe).with_for_update())
+    lock_queue(connection, recipe)
     had_lots = connection.execute(sa.select(tables.lots.c.lot).where(tables.lots.c.recipe == recipe).limit(1)).first()
     for table in (tables.samples, tables.lots):
         connection.execute(table.delete().where(table.c.recipe == recipe))
     if reports:
-        connection.execute(tables.lots.insert(), [_as_row(recipe, report.figures) for report in reports])
+        connection.execute(tables.lots.insert(), [_as_row(recipe, report) for report in reports])
         drawn = [
             {"recipe": recipe, "item_key": key, "lot": report.figures.lot, "rank": rank}
             for report in reports
@@ -62,7 +65,8 @@ def _put(connection: sa.Connection, recipe: str, reports: Sequence[LotReport]) -
     return had_lots is not None
 
 
-def _as_row(recipe: str, figures: LotFigures) -> dict[str, Any]:
+def _as_row(recipe: str, report: LotReport) -> dict[str, Any]:
+    figures = report.figures
     return {
         "recipe": recipe,
         "lot": figures.lot,
@@ -76,6 +80,7 @@ def _as_row(recipe: str, figures: LotFigures) -> dict[str, Any]:
         "decided_at": figures.decided_at,
         "decided_sequence": figures.decided_sequence,
         "offered_to": "",
+        "num_decided": len(report.items) - len(report.open_items),
     }
 
 

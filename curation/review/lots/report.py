@@ -93,7 +93,7 @@ def _open_items(connection: sa.Connection, recipe: str, figures: LotFigures) -> 
     item, sample = schema.items.c, tables.samples.c
     together = sa.and_(sample.recipe == item.recipe, sample.item_key == item.item_key)
     joined = schema.items.join(tables.samples, together, isouter=figures.decision == "reject")
-    chosen = (item.recipe == recipe, item.lot == figures.lot, item.is_listed, item.human_sequence == 0)
+    chosen = (item.recipe == recipe, item.lot == figures.lot, schema.IN_LOT, item.is_listed, item.human_sequence == 0)
     num: int = connection.execute(sa.select(sa.func.count()).select_from(joined).where(*chosen)).scalar_one()
     order = (sample.rank.is_(None), sample.rank, item.priority.desc(), item.item_key)
     query = sa.select(item.payload).select_from(joined).where(*chosen).order_by(*order).limit(MAX_LISTED)
@@ -102,7 +102,7 @@ def _open_items(connection: sa.Connection, recipe: str, figures: LotFigures) -> 
 
 def _decided(connection: sa.Connection, recipe: str, lot: str) -> tuple[int, int]:
     item = schema.items.c
-    chosen = (item.recipe == recipe, item.lot == lot, item.is_listed, item.human_sequence > 0)
+    chosen = (item.recipe == recipe, item.lot == lot, schema.IN_LOT, item.is_listed, item.human_sequence > 0)
     is_bad = sa.case((item.human_decision.in_(sorted(GOOD)), 0), else_=1)
     row = connection.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(is_bad), 0)).where(*chosen)).one()
     return int(row[0]), int(row[1])
@@ -112,7 +112,7 @@ def _reasons(connection: sa.Connection, recipe: str, lot: str) -> tuple[tuple[st
     item, verdict = schema.items.c, schema.verdicts.c
     counting = sa.and_(verdict.recipe == item.recipe, verdict.sequence == item.human_sequence)
     joined = schema.items.join(schema.verdicts, counting)
-    bad = (item.recipe == recipe, item.lot == lot, item.is_listed, item.human_decision.not_in(sorted(GOOD)))
+    bad = (item.recipe == recipe, item.lot == lot, schema.IN_LOT, item.is_listed, item.human_decision.not_in(sorted(GOOD)))
     found = connection.execute(sa.select(verdict.reason).select_from(joined).where(*bad)).scalars()
     codes = Counter(itertools.chain.from_iterable(_codes(reason) for reason in found))
     return tuple(sorted(codes.items(), key=lambda entry: (-entry[1], entry[0]))[:MAX_REASONS])

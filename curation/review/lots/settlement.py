@@ -3,10 +3,12 @@
     settle_lots(connection, "sdk_assistant", keys)    in the transaction that records verdicts; ["example/routing"] if it moved
 
 An item is offered while the priority of its slots is not negative. Samples are served in the order of their rank, which is
-random, and before all else. Slots of adjudicators are left alone: a dispute is settled whatever becomes of the lot.
+random, and before all else. Slots of adjudicators go with the others: a dispute in a lot that was accepted, or outside the
+sample of one that waits, is closed, and nobody is asked to settle it; whoever opens the item still can.
 """
 
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -37,10 +39,10 @@ FIND_FAILED = Statement(
 def settle_lots(connection: sa.Connection, recipe: str, item_keys: Collection[str]) -> list[str]:
     """Work out anew the lots whose samples hold these items, after verdicts on them; return the lots whose decision moved."""
     lots = set(_find_lots(connection, recipe, sorted(set(item_keys))))
-    for item_key in item_keys:
-        values = {"recipe": recipe, "item_key": item_key, "at_once": AT_ONCE}
-        for lot in FIND_FAILED.run(connection, values).scalars().all():
-            offer_more(connection, recipe, lot, A_VERDICT)
+    one = {"recipe": recipe, "at_once": AT_ONCE}
+    failed = Counter(lot for key in item_keys for lot in FIND_FAILED.run(connection, one | {"item_key": key}).scalars())
+    for lot, num in sorted(failed.items()):
+        offer_more(connection, recipe, lot, num * A_VERDICT)
     return [lot for lot in sorted(lots) if settle_lot(connection, recipe, lot)]
 
 
@@ -110,16 +112,12 @@ def _given_priority() -> sa.ScalarSelect[float]:
     return sa.select(given).where(item.recipe == slot.recipe, item.item_key == slot.item_key).scalar_subquery()
 
 
-def _reviewing(recipe: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return schema.slots.c.recipe == recipe, schema.slots.c.role == "review"
-
-
 def offer_more(connection: sa.Connection, recipe: str, lot: str, num: int) -> None:
     """Offer the next items of a failed lot; a large one is offered bit by bit, so that no verdict waits for a million items."""
     item, table, sample = schema.items.c, tables.lots.c, tables.samples.c
     one = (table.recipe == recipe, table.lot == lot)
     offered_to = connection.execute(sa.select(table.offered_to).where(*one)).scalar_one()
-    chosen = (item.recipe == recipe, item.lot == lot, item.item_key > offered_to)
+    chosen = (item.recipe == recipe, item.lot == lot, schema.IN_LOT, item.item_key > offered_to)
     query = sa.select(item.item_key).where(*chosen).order_by(item.item_key).limit(num)
     keys = list(connection.execute(query).scalars())
     if keys:
@@ -132,7 +130,7 @@ def _take_back(connection: sa.Connection, recipe: str, lot: str) -> None:
     """Hold back the first items of a lot that has not failed after all; more of them are served until the next sync."""
     item, table, sample = schema.items.c, tables.lots.c, tables.samples.c
     drawn = sa.select(sample.item_key).where(sample.recipe == recipe, sample.lot == lot)
-    chosen = (item.recipe == recipe, item.lot == lot, item.item_key.not_in(drawn))
+    chosen = (item.recipe == recipe, item.lot == lot, schema.IN_LOT, item.item_key.not_in(drawn))
     query = sa.select(item.item_key).where(*chosen).order_by(item.item_key).limit(AT_ONCE)
     hold_back(connection, recipe, list(connection.execute(query).scalars()))
     connection.execute(tables.lots.update().where(table.recipe == recipe, table.lot == lot).values(offered_to=""))
@@ -142,14 +140,14 @@ def offer_items(connection: sa.Connection, recipe: str, item_keys: Items) -> Non
     """Offer items of no sample, in the order that the queue gives them."""
     slot = schema.slots.c
     moved = (slot.priority < 0) | (slot.priority > SAMPLE_PRIORITY / 2)
-    chosen = (*_reviewing(recipe), slot.item_key.in_(item_keys), moved)
+    chosen = (slot.recipe == recipe, slot.item_key.in_(item_keys), moved)
     connection.execute(schema.slots.update().where(*chosen).values(priority=_given_priority()))
 
 
 def hold_back(connection: sa.Connection, recipe: str, item_keys: Items) -> None:
     """Offer these items to nobody."""
     slot = schema.slots.c
-    chosen = (*_reviewing(recipe), slot.item_key.in_(item_keys), slot.priority != HELD_BACK)
+    chosen = (slot.recipe == recipe, slot.item_key.in_(item_keys), slot.priority != HELD_BACK)
     connection.execute(schema.slots.update().where(*chosen).values(priority=HELD_BACK))
 
 
@@ -164,5 +162,5 @@ def offer_sample(connection: sa.Connection, recipe: str, lot: str) -> None:
         hold_back(connection, recipe, drawn)
         return
     rank = sa.select(sample.rank).where(sample.recipe == slot.recipe, sample.item_key == slot.item_key).scalar_subquery()
-    chosen = (*_reviewing(recipe), slot.item_key.in_(drawn))
+    chosen = (slot.recipe == recipe, slot.item_key.in_(drawn))
     connection.execute(schema.slots.update().where(*chosen).values(priority=SAMPLE_PRIORITY - rank))

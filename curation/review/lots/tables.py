@@ -1,8 +1,9 @@
-"""The tables of lots, as the migration `0007_lots` creates them.
+"""The tables of lots, as the migrations `0007_lots` and `0008_lot_counts` create them.
 
 review_lots           one row a lot: its plan and how far it is, kept up to date in the transaction that records a verdict
 review_lot_samples    the items of the samples, by rank: {"item_key": "9f...", "lot": "example/routing", "rank": 0}
 
+`num_decided` counts all items of the lot with a verdict that counts, in the sample or not.
 `offered_to` is the last item that a lot has offered since its sample failed.
 `review_items.lot` says which lot an item belongs to; it is empty for items of none.
 """
@@ -26,6 +27,7 @@ lots = sa.Table(
     sa.Column("decided_at", sa.Text),
     sa.Column("decided_sequence", sa.Integer),
     sa.Column("offered_to", sa.Text),
+    sa.Column("num_decided", sa.Integer),
 )
 
 samples = sa.Table(

@@ -5,7 +5,7 @@
 The recipe's row in `review_queues` is locked first, so that numbers have no gaps and appear in order: whoever has read
 up to number n has missed nothing before it. The verdicts are the outbox: sensors and webhooks read them by number.
 In the same transaction the reviewer's slot is taken or found to be lost, the item's state is worked out anew from its
-verdicts, and the counts move with it.
+verdicts, the counts move with it, and its lot is settled: no way of recording verdicts can leave a lot behind.
 """
 
 import datetime
@@ -18,6 +18,8 @@ from curation.database.statement import Statement
 from curation.errors import ItemWithdrawnError, VerdictConflictError, VerdictRefusedError
 from curation.records import Verdict
 from curation.review import schema
+from curation.review.lots.held import move_decided
+from curation.review.lots.settlement import announce_lot, settle_lots
 from curation.review.queue.chain import as_verdict, hash_row
 from curation.review.queue.counts import move_counts
 from curation.review.queue.resolution import resolve, resolve_item
@@ -88,6 +90,7 @@ class _Appending:
             touched.add(vote.item_key)
         if self.rows:
             self._store(sorted(touched))
+            self._settle_lots()
         return result
 
     def _append(self, vote: Vote) -> dict[str, Any]:
@@ -150,12 +153,19 @@ class _Appending:
         SETTLE_ITEM.run(connection, [one | {name: after[key][name] for name in ("item_key", *SETTLED)} for key in touched])
         for key in touched:
             store_slots(connection, self.slots.get(key, []))
-        move_counts(connection, [(self.before[key], after[key]) for key in touched])
+        moves = [(self.before[key], after[key]) for key in touched]
+        move_counts(connection, moves)
+        move_decided(connection, self.recipe, moves)
         counting = ("human_sequence", "automatic_sequence", "state")
         has_moved = any(self.before[key][name] != after[key][name] for key in touched for name in counting)
         last = self.rows[-1]
         new = {"num_verdicts": last["sequence"], "head": last["hash"], "has_moved": int(has_moved)}
         MOVE_HEAD.run(connection, one | new)
+
+    def _settle_lots(self) -> None:
+        people = {row["item_key"] for row in self.rows if row["reviewer_kind"] == "human"}
+        for lot in settle_lots(self.connection, self.recipe, people):
+            announce_lot(self.connection, self.recipe, lot)
 
     def _conflict(self, sequence: int) -> VerdictConflictError:
         recorded = next((row for row in self.rows if row["sequence"] == sequence), None)

@@ -79,19 +79,8 @@ def _run(connection: sa.Connection, recipe: str, request: Request, statement: di
         "item_key": request.item_key,
         "max_leases": MAX_LEASES,
     }
-    row = statement[is_sqlite(connection)].run(connection, values).one_or_none()
-    if row is None:
-        return None
-    return Lease(
-        item_key=row.item_key,
-        slot=row.slot,
-        reviewer=request.reviewer,
-        role=request.role,
-        generation=row.generation,
-        origin=row.origin,
-        expires_at=row.expires_at,
-        seconds_left=row.expires_at - row.now,
-    )
+    row = statement[is_sqlite(connection)].run(connection, values).mappings().one_or_none()
+    return None if row is None else _as_lease(row)
 
 
 def list_leases(connection: sa.Connection, recipe: str, reviewer: str) -> list[Lease]:

@@ -3,7 +3,8 @@
 read_counts(connection, "sdk_assistant", "human")     Counts(num_items=500, num_open=88, ...)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +12,9 @@ import sqlalchemy as sa
 
 from curation.review import schema
 from curation.review.config import Accept
+from curation.review.lots.held import read_held
 from curation.review.queue.statements import ADD_COUNT, COUNTS
 
-_CHUNK = 500
 _GROUP = ("recipe", "kind", "state", "human_decision", "automatic_decision")
 
 
@@ -23,8 +24,11 @@ class Counts:
 
     num_items: int = 0
     num_open: int = 0
-    """Items without a verdict that counts; disputed ones are among them."""
+    """Items that people are asked about and that have no verdict that counts; disputed ones are among them."""
+    num_held: int = 0
+    """Items without such a verdict that a lot holds back: nobody is asked about them."""
     num_disputed: int = 0
+    """Items that wait for an adjudicator."""
     num_human: int = 0
     """Items whose counting verdict people gave."""
     num_automatic: int = 0
@@ -34,7 +38,7 @@ class Counts:
     @property
     def num_decided(self) -> int:
         """Items with a verdict that counts."""
-        return self.num_items - self.num_open
+        return self.num_items - self.num_open - self.num_held
 
 
 def move_counts(connection: sa.Connection, moves: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> None:
@@ -49,17 +53,12 @@ def move_counts(connection: sa.Connection, moves: Iterable[tuple[Mapping[str, An
         ADD_COUNT.run(connection, rows)
 
 
-def add_counts(connection: sa.Connection, recipe: str, item_keys: Sequence[str]) -> None:
-    """Count items that were not listed before and are now."""
-    table = schema.items.c
-    num: dict[tuple[Any, ...], int] = {}
-    for start in range(0, len(item_keys), _CHUNK):
-        chosen = (table.recipe == recipe, table.is_listed, table.item_key.in_(item_keys[start : start + _CHUNK]))
-        for row in connection.execute(sa.select(*(table[name] for name in _GROUP)).where(*chosen)):
-            num[tuple(row)] = num.get(tuple(row), 0) + 1
-    rows = [dict(zip(_GROUP, group, strict=True)) | {"step": step} for group, step in sorted(num.items())]
-    if rows:
-        ADD_COUNT.run(connection, rows)
+def add_counts(connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Count items (rows of `review_items`) that were not listed before and are now."""
+    num = Counter(tuple(row[name] for name in _GROUP) for row in rows)
+    steps = [dict(zip(_GROUP, group, strict=True)) | {"step": step} for group, step in sorted(num.items())]
+    if steps:
+        ADD_COUNT.run(connection, steps)
 
 
 def recount(connection: sa.Connection, recipe: str) -> None:
@@ -84,10 +83,13 @@ def read_counts(connection: sa.Connection, recipe: str, accept: Accept, *, kind:
         if decision and row.num:
             decisions[decision] = decisions.get(decision, 0) + row.num
     num_items = sum(row.num for row in rows)
+    held = [found for name, found in read_held(connection, recipe).items() if kind in (None, name)]
+    num_held = sum(found.num for found in held)
     return Counts(
         num_items=num_items,
-        num_open=num_items - human - automatic,
-        num_disputed=sum(row.num for row in rows if row.state == "disputed"),
+        num_open=num_items - human - automatic - num_held,
+        num_held=num_held,
+        num_disputed=sum(row.num for row in rows if row.state == "disputed") - sum(found.num_disputed for found in held),
         num_human=human,
         num_automatic=automatic,
         decisions=dict(sorted(decisions.items())),

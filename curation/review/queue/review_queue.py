@@ -13,7 +13,7 @@ import contextlib
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,13 +23,14 @@ from curation.home import Home
 from curation.records import Decision, ReviewerKind, ReviewItem, Verdict
 from curation.review import schema
 from curation.review.config import Accept, ReviewConfig
-from curation.review.lots.settlement import announce_lot, settle_lots
+from curation.review.lots.held import asked_about, is_held, read_held
 from curation.review.payload import unpack_item
 from curation.review.queue import claims, sync
 from curation.review.queue.append import append_votes
 from curation.review.queue.chain import as_verdict, check_chain
 from curation.review.queue.claims import Lease, Request
 from curation.review.queue.counts import Counts, read_counts
+from curation.review.queue.listing import Status, select_arrivals
 from curation.review.queue.resolution import Resolution, State, counting_verdicts, resolve
 from curation.review.queue.statements import (
     FIND_ITEM,
@@ -40,8 +41,6 @@ from curation.review.queue.statements import (
     is_sqlite,
 )
 from curation.review.queue.vote import Role, Vote, VoteDetails
-
-Status = Literal["open", "disputed", "decided", "all"]
 
 RANDOM_EVERY = 4
 """Every fourth item that a process serves comes from the random order, so that at least a fifth of all do."""
@@ -118,7 +117,7 @@ class ReviewQueue:
         """
         with self.database.read() as connection:
             settings = self._settings(connection)
-            chosen = self._chosen("open", settings.accept, kind)
+            chosen = self._chosen(connection, "open", settings.accept, kind)
             query = sa.select(schema.items).where(*chosen).order_by(schema.items.c.item_key).limit(1)
             rows = connection.execute(query.where(schema.items.c.item_key > after)).mappings().all() if after else []
             rows = rows or connection.execute(query).mappings().all()
@@ -127,11 +126,17 @@ class ReviewQueue:
     def list_items(
         self, status: Status = "all", *, offset: int = 0, limit: int = 50, kind: str | None = None
     ) -> list[QueueEntry]:
-        """Return a page of the listed items in key order."""
+        """Return a page of the listed items in the order in which they came; where lots hold some back, in key order."""
+        item = schema.items.c
         with self.database.read() as connection:
             settings = self._settings(connection)
-            chosen = self._chosen(status, settings.accept, kind)
-            query = sa.select(schema.items).where(*chosen).order_by(schema.items.c.item_key).offset(offset).limit(limit)
+            if status == "held" or (status in ("open", "disputed") and read_held(connection, self.recipe)):
+                chosen = self._chosen(connection, status, settings.accept, kind)
+                query = sa.select(schema.items).where(*chosen).order_by(item.item_key).offset(offset).limit(limit)
+            else:
+                arrivals = select_arrivals(self.recipe, status, settings.accept, kind=kind, offset=offset, limit=limit)
+                found = connection.execute(arrivals).scalars().all()
+                query = sa.select(schema.items).where(self._mine, item.arrival.in_(found)).order_by(item.arrival)
             return self._entries(connection, connection.execute(query).mappings().all(), settings)
 
     def get_item(self, item_key: str) -> QueueEntry:
@@ -249,15 +254,7 @@ class ReviewQueue:
         Raises:
             VerdictRefusedError, VerdictConflictError, LeaseLostError, ItemWithdrawnError: see `append.append_votes`.
         """
-
-        def work(connection: sa.Connection) -> list[Verdict]:
-            verdicts = append_votes(connection, self.recipe, votes)
-            touched = {vote.item_key for vote in votes if vote.reviewer_kind == "human"}
-            for lot in settle_lots(connection, self.recipe, touched):
-                announce_lot(connection, self.recipe, lot)
-            return verdicts
-
-        return self.database.write(work)
+        return self.database.write(lambda connection: append_votes(connection, self.recipe, votes))
 
     def current_verdicts(self, accept: Accept = "human", item_keys: Collection[str] | None = None) -> dict[str, Verdict]:
         """Return item key -> the verdict that counts, for these items (default: all that were ever decided)."""
@@ -326,12 +323,16 @@ class ReviewQueue:
             policy=row.policy, accept=row.accept, rubric=row.rubric, overlap=row.overlap, lease_seconds=row.lease_seconds
         )
 
-    def _chosen(self, status: Status, accept: Accept, kind: str | None) -> list[sa.ColumnElement[bool]]:
+    def _chosen(
+        self, connection: sa.Connection, status: Status, accept: Accept, kind: str | None
+    ) -> list[sa.ColumnElement[bool]]:
         item = schema.items.c
         chosen = [self._mine, item.is_listed, *([item.kind == kind] if kind else [])]
         counted = item.human_sequence > 0
         if accept == "automatic":
             counted = counted | ((item.state == "open") & (item.automatic_sequence > 0))
+        if status in ("open", "disputed") and read_held(connection, self.recipe):
+            chosen.append(item.item_key.in_(asked_about(self.recipe)))
         match status:
             case "open":
                 chosen.append(~counted)
@@ -339,6 +340,8 @@ class ReviewQueue:
                 chosen.append(counted)
             case "disputed":
                 chosen.append(item.state == "disputed")
+            case "held":
+                chosen.append(is_held(self.recipe))
             case "all":
                 pass
         return chosen

@@ -76,7 +76,9 @@ def _finish(slot: Slot, vote: Vote, number: int) -> int:
 
 
 def _take_adjudication(slots: list[Slot], vote: Vote, number: int, now: float, outcome: Resolution) -> int:
-    if any(other.reviewer == vote.reviewer for other in outcome.votes):
+    voters = {other.reviewer for other in outcome.votes}
+    voters |= {slot["holder"] for slot in slots if slot["role"] == "review" and slot["done_sequence"]}  # those too many, too
+    if vote.reviewer in voters:
         raise VerdictRefusedError(problem="nobody adjudicates an item that they voted on; another adjudicator has to.")
     if outcome.state in ("open", "partial"):
         raise VerdictRefusedError(problem="there is nothing to adjudicate yet: not all of its reviewers have voted.")
@@ -134,7 +136,8 @@ def fit_slots(slots: list[Slot], item: Slot, outcome: Resolution, overlap: int) 
         if closed is not None:
             _move(closed, "adjudication")
         else:
-            slots.append(_new_slot(item, slot=max(overlap, *(slot["slot"] + 1 for slot in slots)), role="adjudication"))
+            like = item | {"priority": slots[0]["priority"]}  # a lot that holds the item back holds its dispute back
+            slots.append(_new_slot(like, slot=max(overlap, *(slot["slot"] + 1 for slot in slots)), role="adjudication"))
 
 
 def _move(slot: Slot, role: str) -> None:

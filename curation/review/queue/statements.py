@@ -3,6 +3,9 @@
 LOCK_QUEUE.run(connection, {"recipe": "sdk_assistant"}).one()     (num_verdicts, head, overlap, now)
 """
 
+import json
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 
 from curation.database.statement import Statement
@@ -74,6 +77,10 @@ LOCK_QUEUE = _by_database(
 )
 
 FIND_ITEM = Statement(f"SELECT * FROM review_items WHERE {_ONE_ITEM}")
+FIND_ITEMS = {
+    is_sqlite: Statement(f"SELECT * FROM review_items WHERE recipe = :recipe AND item_key {among}")
+    for is_sqlite, among in ((True, "IN (SELECT value FROM json_each(:item_keys))"), (False, "= ANY(:item_keys)"))
+}
 FIND_TOKEN = Statement("SELECT * FROM review_verdicts WHERE recipe = :recipe AND token = :token")
 FIND_VERDICTS = Statement(f"SELECT * FROM review_verdicts WHERE {_ONE_ITEM} ORDER BY sequence")
 FIND_SLOTS = Statement(f"SELECT * FROM review_slots WHERE {_ONE_ITEM} ORDER BY slot")
@@ -109,7 +116,7 @@ WHERE (recipe, item_key, slot) = (
                       AND o.holder = :reviewer AND o.slot <> s.slot)
       FILTERS
     ORDER BY ORDERING LIMIT 1 {lock})
-RETURNING item_key, slot, generation, origin, expires_at, {now} AS now
+RETURNING item_key, slot, holder, role, generation, origin, expires_at, {now} AS now
 """
 _FEW_HELD = (
     "AND (SELECT COUNT(*) FROM review_slots h WHERE h.recipe = :recipe AND h.holder = :reviewer AND h.done_sequence = 0"
@@ -168,6 +175,16 @@ LIST_LEASES = _by_database(
     "SELECT s.*, {now} AS now FROM review_slots s WHERE s.recipe = :recipe AND s.holder = :reviewer"
     " AND s.done_sequence = 0 AND s.is_listed AND {live_s} ORDER BY s.claimed_at, s.item_key"
 )
+
+
+def as_list(connection: sa.Connection, values: Iterable[str]) -> str | list[str]:
+    """Return values in the form in which the databases take any number of them as one parameter."""
+    return json.dumps(list(values)) if is_sqlite(connection) else list(values)
+
+
+def lock_queue(connection: sa.Connection, recipe: str) -> None:
+    """Let verdicts on a recipe wait until this transaction ends, as they do for each other. Taken first of all locks."""
+    LOCK_QUEUE[is_sqlite(connection)].run(connection, {"recipe": recipe})
 
 
 def is_sqlite(connection: sa.Connection) -> bool:

@@ -3,8 +3,9 @@
     sync_items(database, "sdk_assistant", items, config)      SyncReport(added=12, kept=488, closed=3)
 
 Items are taken in parts of a few thousand, each stored in its own transaction, so that a million of them neither fill the
-memory nor keep reviewers waiting; what is left over is withdrawn at the end. A sync that breaks off is made good by the
-next one.
+memory nor keep reviewers waiting; what is left over is withdrawn at the end. Where the recipe asks for another number of
+reviewers, the items that are there are fitted to it first, in parts as well. A sync that breaks off is made good by the next
+one.
 """
 
 import datetime
@@ -13,14 +14,14 @@ import itertools
 import operator
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from curation.database import Database
 from curation.garbage import collector_paused
 from curation.ids import stable_fraction
-from curation.records import ReviewItem
+from curation.records import ReviewItem, Verdict
 from curation.review import schema
 from curation.review.config import ReviewConfig
 from curation.review.items import GOLD_PREFIX
@@ -30,10 +31,12 @@ from curation.review.queue.chain import as_verdict
 from curation.review.queue.counts import add_counts, recount
 from curation.review.queue.resolution import resolve_item
 from curation.review.queue.slots import fit_review_slots, fit_slots, free_slot
-from curation.review.queue.statements import ADD_ITEM, ADD_SLOT
+from curation.review.queue.statements import ADD_ITEM, ADD_SLOT, FIND_ITEMS, as_list, is_sqlite, lock_queue
 from curation.review.search.index import index_items, reindex_items
 
 PART = 5_000
+REFIT_PART = 500
+"""Items that are fitted to another number of reviewers in one transaction; no verdict is recorded meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,13 @@ class SyncReport:
     closed: int
 
 
+class _Stored(NamedTuple):
+    """What became of a part: the rows of items that were not listed before and are now, and how many others there are."""
+
+    listed: list[dict[str, Any]]
+    kept: int
+
+
 def sync_items(
     database: Database,
     recipe: str,
@@ -54,16 +64,14 @@ def sync_items(
 ) -> SyncReport:
     """Make these items the listed ones. Raises DatabaseError."""
     given = priorities or {}
-    sync_round, refit = database.write(lambda connection: _begin(connection, recipe, config))
+    sync_round = _begin_sync(database, recipe, config)
     added = kept = 0
     for part in _parts(items):
         wanted = {item.key: item for item in part}
         work = functools.partial(_put, recipe=recipe, wanted=wanted, config=config, sync_round=sync_round, priorities=given)
-        more = database.write(work)
-        added, kept = added + more[0], kept + more[1]
+        stored = database.write(work)
+        added, kept = added + len(stored.listed), kept + stored.kept
     closed = database.write(lambda connection: _end(connection, recipe, sync_round))
-    if refit:
-        database.write(lambda connection: _refit(connection, recipe, config.overlap))
     return SyncReport(added=added, kept=kept, closed=closed)
 
 
@@ -79,15 +87,13 @@ def add_items(
     Every part is counted in its own transaction: a call that breaks off leaves a sound queue, and doing it again adds the rest.
     """
     given = priorities or {}
-    sync_round, refit = database.write(lambda connection: _begin(connection, recipe, config))
-    if refit:
-        database.write(lambda connection: _refit(connection, recipe, config.overlap))
+    sync_round = _begin_sync(database, recipe, config)
     added = kept = 0
     for part in _parts(items):
         wanted = {item.key: item for item in part}
         work = functools.partial(_add, recipe=recipe, wanted=wanted, config=config, sync_round=sync_round, priorities=given)
-        more = database.write(work)
-        added, kept = added + more[0], kept + more[1]
+        stored = database.write(work)
+        added, kept = added + len(stored.listed), kept + stored.kept
     return SyncReport(added=added, kept=kept, closed=0)
 
 
@@ -98,19 +104,11 @@ def _add(
     config: ReviewConfig,
     sync_round: int,
     priorities: Mapping[str, float],
-) -> tuple[int, int]:
-    table = schema.items.c
-    query = sa.select(table.item_key).where(table.recipe == recipe, table.is_listed)
-    before = {key for keys in _chunks(wanted) for key in connection.execute(query.where(table.item_key.in_(keys))).scalars()}
-    outcome = _put(connection, recipe, wanted, config, sync_round, priorities)
-    add_counts(connection, recipe, [key for key in wanted if key not in before])
-    return outcome
-
-
-def _chunks(keys: Iterable[str], size: int = 500) -> Iterator[list[str]]:
-    iterator = iter(keys)
-    while part := list(itertools.islice(iterator, size)):
-        yield part
+) -> "_Stored":
+    lock_queue(connection, recipe)  # no vote moves the counts meanwhile
+    stored = _put(connection, recipe, wanted, config, sync_round, priorities)
+    add_counts(connection, stored.listed)
+    return stored
 
 
 def _parts(items: Iterable[ReviewItem]) -> Iterator[list[ReviewItem]]:
@@ -119,10 +117,20 @@ def _parts(items: Iterable[ReviewItem]) -> Iterator[list[ReviewItem]]:
         yield part
 
 
+def _begin_sync(database: Database, recipe: str, config: ReviewConfig) -> int:
+    """Write down what the recipe says, fit the items that are there to it, and return the number of this sync."""
+    sync_round, needs_refit = database.write(lambda connection: _begin(connection, recipe, config))
+    after: str | None = "" if needs_refit else None
+    while after is not None:
+        refit = functools.partial(_refit, recipe=recipe, overlap=config.overlap, after=after)
+        after = database.write(refit)
+    return sync_round
+
+
 def _begin(connection: sa.Connection, recipe: str, config: ReviewConfig) -> tuple[int, bool]:
     connection.execute(_ENSURE_QUEUE, {"recipe": recipe, "overlap": config.overlap})
     table = schema.queues.c
-    query = sa.select(table.sync_round, table.overlap).where(table.recipe == recipe).with_for_update()
+    query = sa.select(table.sync_round, table.fitted_overlap).where(table.recipe == recipe).with_for_update()
     row = connection.execute(query).one()
     settings = {
         "policy": config.policy,
@@ -133,7 +141,7 @@ def _begin(connection: sa.Connection, recipe: str, config: ReviewConfig) -> tupl
         "sync_round": row.sync_round + 1,
     }
     connection.execute(schema.queues.update().where(table.recipe == recipe).values(**settings))
-    return row.sync_round + 1, row.overlap != config.overlap
+    return row.sync_round + 1, row.fitted_overlap != config.overlap
 
 
 @collector_paused()
@@ -144,13 +152,15 @@ def _put(
     config: ReviewConfig,
     sync_round: int,
     priorities: Mapping[str, float],
-) -> tuple[int, int]:
-    known = {row["item_key"]: row for row in select_rows(connection, schema.items, "item_key", recipe, set(wanted))}
+) -> "_Stored":
+    found = FIND_ITEMS[is_sqlite(connection)].run(connection, {"recipe": recipe, "item_keys": as_list(connection, wanted)})
+    known = {row["item_key"]: dict(row) for row in found.mappings()}
     fresh = [item for key, item in wanted.items() if key not in known]
+    rows: list[dict[str, Any]] = []
     if fresh:
-        first = next_arrivals(connection, recipe, len(fresh))
+        first, now = next_arrivals(connection, recipe, len(fresh)), _now()
         rows = [
-            item_row(recipe, item, config, sync_round, first + number, priorities.get(item.key, 0.0))
+            item_row(recipe, item, config, sync_round, first + number, priorities.get(item.key, 0.0), now)
             for number, item in enumerate(fresh)
         ]
         by_key = sorted(rows, key=operator.itemgetter("item_key"))  # neighbours in the tables
@@ -158,8 +168,8 @@ def _put(
         ADD_SLOT.run(connection, [slot for row in by_key for slot in free_slots(row, config.overlap)])
         index_items(connection, recipe, [(row["arrival"], item) for row, item in zip(rows, fresh, strict=True)])
     _renew(connection, recipe, {key: wanted[key] for key in known}, known, sync_round, priorities)
-    kept = sum(row["is_listed"] for row in known.values())
-    return len(wanted) - kept, kept
+    back = [row for row in known.values() if not row["is_listed"]]
+    return _Stored([*rows, *back], len(known) - len(back))
 
 
 def next_arrivals(connection: sa.Connection, recipe: str, num: int) -> int:
@@ -184,7 +194,7 @@ def _renew(
         row, payload, priority = known[key], pack_item(item), priorities.get(key, known[key]["priority"])
         if not row["is_listed"] or row["priority"] != priority:
             back.append({"one": key, "new_priority": priority})
-        if row["payload"] != payload or row["record_key"] != item.record_key:
+        if row["payload"] != payload:  # which holds the record's key too
             changed.append({"one": key, "new_payload": payload, "new_record": item.record_key})
     mine, slot_mine = schema.items.c.recipe == recipe, schema.slots.c.recipe == recipe
     one, slot_one = schema.items.c.item_key == sa.bindparam("one"), schema.slots.c.item_key == sa.bindparam("one")
@@ -202,6 +212,7 @@ def _renew(
 
 
 def _end(connection: sa.Connection, recipe: str, sync_round: int) -> int:
+    lock_queue(connection, recipe)
     is_gold = schema.items.c.record_key.startswith(GOLD_PREFIX, autoescape=True)  # stands for no row, so it is never given
     gone = (schema.items.c.recipe == recipe, schema.items.c.is_listed, schema.items.c.sync_round < sync_round, ~is_gold)
     keys = sa.select(schema.items.c.item_key).where(*gone)
@@ -212,30 +223,45 @@ def _end(connection: sa.Connection, recipe: str, sync_round: int) -> int:
     return closed
 
 
-def _refit(connection: sa.Connection, recipe: str, overlap: int) -> None:
-    """Give every item as many slots as the recipe asks for now, and work its state out anew."""
-    rows = connection.execute(sa.select(schema.items).where(schema.items.c.recipe == recipe)).mappings().all()
-    for start in range(0, len(rows), PART):
-        items = {row["item_key"]: dict(row) for row in rows[start : start + PART]}
-        said: dict[str, list[Any]] = {}
-        for row in select_rows(connection, schema.verdicts, "item_key", recipe, set(items)):
-            said.setdefault(row["item_key"], []).append(as_verdict(row))
-        slots: dict[str, list[dict[str, Any]]] = {}
-        for row in select_rows(connection, schema.slots, "item_key", recipe, set(items)):
-            slots.setdefault(row["item_key"], []).append(row)
-        for key, item in items.items():
-            oldest_first = sorted(said.get(key, ()), key=lambda verdict: verdict.sequence)
-            outcome = resolve_item(item, oldest_first, overlap)
-            one = (schema.items.c.recipe == recipe, schema.items.c.item_key == key)
-            connection.execute(schema.items.update().where(*one).values(**outcome.as_columns()))
-            fit_review_slots(slots.setdefault(key, []), item, overlap)
-            fit_slots(slots[key], item, outcome, overlap)
-            store_slots(connection, slots[key])
-    recount(connection, recipe)
+def _refit(connection: sa.Connection, recipe: str, overlap: int, after: str) -> str | None:
+    """Give the next items as many slots as the recipe asks for now, and states to match; return the last (None: done)."""
+    lock_queue(connection, recipe)
+    item = schema.items.c
+    columns = [
+        item[name] for name in ("recipe", "item_key", "kind", "record_key", "is_listed", "priority", "arrival", "random_rank")
+    ]
+    query = sa.select(*columns).where(item.recipe == recipe, item.item_key > after).order_by(item.item_key).limit(REFIT_PART)
+    items = {row["item_key"]: dict(row) for row in connection.execute(query).mappings()}
+    if not items:
+        recount(connection, recipe)
+        mine = schema.queues.update().where(schema.queues.c.recipe == recipe)
+        connection.execute(mine.values(fitted_overlap=overlap))
+        return None
+    said: dict[str, list[Verdict]] = {}
+    for row in select_rows(connection, schema.verdicts, "item_key", recipe, set(items)):
+        said.setdefault(row["item_key"], []).append(as_verdict(row))
+    slots: dict[str, list[dict[str, Any]]] = {}
+    for row in select_rows(connection, schema.slots, "item_key", recipe, set(items)):
+        slots.setdefault(row["item_key"], []).append(row)
+    for key, one in items.items():
+        oldest_first = sorted(said.get(key, ()), key=lambda verdict: verdict.sequence)
+        outcome = resolve_item(one, oldest_first, overlap)
+        where = (item.recipe == recipe, item.item_key == key)
+        connection.execute(schema.items.update().where(*where).values(**outcome.as_columns()))
+        fit_review_slots(slots.setdefault(key, []), one, overlap)
+        fit_slots(slots[key], one, outcome, overlap)
+        store_slots(connection, slots[key])
+    return str(max(items))
 
 
 def item_row(
-    recipe: str, item: ReviewItem, config: ReviewConfig, sync_round: int, arrival: int, priority: float
+    recipe: str,
+    item: ReviewItem,
+    config: ReviewConfig,
+    sync_round: int,
+    arrival: int,
+    priority: float,
+    opened_at: str = "",
 ) -> dict[str, Any]:
     """Return a new, open item as a row of `review_items`."""
     return {
@@ -245,7 +271,7 @@ def item_row(
         "record_key": item.record_key,
         "payload": pack_item(item),
         "is_listed": True,
-        "opened_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "opened_at": opened_at or _now(),
         "human_sequence": 0,
         "automatic_sequence": 0,
         "state": "open",
@@ -267,7 +293,12 @@ def free_slots(item: Mapping[str, Any], overlap: int) -> list[dict[str, Any]]:
     return [free_slot(item, slot=number, role="review") for number in range(overlap)]
 
 
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
 _ENSURE_QUEUE = sa.text(
     "INSERT INTO review_queues (recipe, policy, accept, rubric, num_verdicts, head, overlap, lease_seconds, sync_round,"
-    " arrivals, state_sequence) VALUES (:recipe, '', '', '', 0, '', :overlap, 600, 0, 0, 0) ON CONFLICT (recipe) DO NOTHING"
+    " arrivals, state_sequence, fitted_overlap) VALUES (:recipe, '', '', '', 0, '', :overlap, 600, 0, 0, 0, :overlap)"
+    " ON CONFLICT (recipe) DO NOTHING"
 )

@@ -5,7 +5,7 @@
     findings.ruling(queue).allowed                True
 
 Everything follows from the verdicts, so it is kept until there is a new one; and what took long to work out is kept twenty
-times as long, however many verdicts come in meanwhile. Thread-safe.
+times as long, however many verdicts come in meanwhile. Only who asks before anything is known waits for others. Thread-safe.
 """
 
 import threading
@@ -48,6 +48,7 @@ class Findings:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._working: dict[tuple[str, str], threading.Lock] = {}
         self._kept: dict[tuple[str, str], _Kept] = {}
 
     def agreement(self, queue: ReviewQueue) -> AgreementReport:
@@ -67,16 +68,22 @@ class Findings:
         return self._keep("ruling", queue, lambda: _rule(queue, read_settings(queue)))
 
     def _keep(self, name: str, queue: ReviewQueue, work: Callable[[], T]) -> T:
-        state, start = _state(queue), time.monotonic()
+        key = (name, queue.recipe)
         with self._lock:
-            kept = self._kept.get((name, queue.recipe))
-        if kept is not None and (kept.state == state or start < kept.until):
-            return cast(T, kept.value)
-        value = work()
-        end = time.monotonic()
-        with self._lock:
-            self._kept[name, queue.recipe] = _Kept(state=state, value=value, until=end + KEPT_FOR * (end - start))
-        return value
+            working, known = self._working.setdefault(key, threading.Lock()), self._kept.get(key)
+        if not working.acquire(blocking=known is None):  # whoever asks while it is worked out anew is given what is known
+            return cast(T, cast(_Kept, known).value)
+        try:
+            state, start = _state(queue), time.monotonic()
+            kept = self._kept.get(key)
+            if kept is not None and (kept.state == state or start < kept.until):
+                return cast(T, kept.value)
+            value = work()
+            end = time.monotonic()
+            self._kept[key] = _Kept(state=state, value=value, until=end + KEPT_FOR * (end - start))
+            return value
+        finally:
+            working.release()
 
 
 def _state(queue: ReviewQueue) -> Hashable:

@@ -6,7 +6,8 @@
 Both are copies with a key of their own (hashed in another way than that of any row) and a record key that begins with
 `gold:`, as no row's does. So no verdict on them can ever count for a row: training never sees them. A copy takes the place
 of an open item drawn at random in both orders of the queue, so that gold comes up as often as it is frequent among what
-is open, and is served to as many reviewers as any other item. `sync_items` leaves gold alone; `withdraw_gold` ends it.
+is open, and is served to as many reviewers as any other item. `sync_items` leaves gold alone; `withdraw_gold` ends it, and so
+does `withdraw_orphans` where the row that was copied is gone while a withdrawal of data stands.
 """
 
 import datetime
@@ -18,20 +19,24 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from curation.errors import GoldRefusedError, UnknownIdError
+from curation.errors import UnknownIdError
 from curation.ids import content_hash
 from curation.records import Decision, ReviewItem
 from curation.review import schema
 from curation.review.config import ReviewConfig
-from curation.review.items import GOLD_PREFIX, is_gold
+from curation.review.errors import GoldRefusedError
+from curation.review.items import GOLD_PREFIX, is_gold, shown_record_key
 from curation.review.payload import unpack_item
 from curation.review.queue import ReviewQueue
 from curation.review.queue.counts import recount
+from curation.review.queue.statements import lock_queue
 from curation.review.queue.sync import free_slots, item_row, next_arrivals
 from curation.review.queue.vote import ANSWER_DECISIONS, PAIR_DECISIONS
 from curation.review.reviewers import tables
 
 GoldKind = Literal["gold", "planted"]
+
+_CHUNK = 500
 
 DAMAGED: tuple[Decision, ...] = ("edit", "reject")
 """Whoever edits or rejects a damaged answer has noticed something."""
@@ -74,16 +79,20 @@ def set_gold(queue: ReviewQueue, item_key: str, expected: Sequence[Decision], *,
     """Put a copy of an item, of which a lead knows the right decision, into the queue.
 
     Raises:
-        GoldRefusedError: if the decisions do not fit the item, it is gold itself, or a copy of it is still open.
+        GoldRefusedError: if the decisions do not fit the item, it is gold itself or no longer part of the data, or a copy of it
+            is still open.
         UnknownIdError: if there is no such item.
     """
-    origin = queue.get_item(item_key).item
+    entry = queue.get_item(item_key)
+    origin = entry.item
     allowed = PAIR_DECISIONS if origin.kind == "pair" else ANSWER_DECISIONS
     right = tuple(sorted(set(expected)))
     if not right or not set(right) < set(allowed):
         raise GoldRefusedError(problem=f"choose at least one and not all of {', '.join(allowed)} as right.")
     if is_gold(origin.record_key):
         raise GoldRefusedError(problem="the item is itself one with a known decision.")
+    if not entry.is_listed:
+        raise GoldRefusedError(problem="the item is no longer part of the data, and nobody should see it again.")
     if any(gold.origin_key == item_key and gold.is_listed and not gold.num_votes for gold in list_gold(queue)):
         raise GoldRefusedError(problem="a copy of this item still waits; nobody should see two of them.")
     return put_gold(queue, [NewGold(origin=origin, kind="gold", expected=right, detail=detail)], by=by, seed=item_key)[0]
@@ -134,9 +143,9 @@ def _copy(connection: sa.Connection, recipe: str, new: NewGold, by: str) -> tupl
 
 
 def _place(connection: sa.Connection, recipe: str, rank: float) -> dict[str, Any]:
-    """Return priority and arrival of an open item that is drawn at random: the first one from this rank on."""
+    """Return priority and arrival of an item on offer that is drawn at random: the first one from this rank on."""
     slot = schema.slots.c
-    waiting = (slot.recipe == recipe, slot.role == "review", sa.text("done_sequence = 0 AND is_listed"))
+    waiting = (slot.recipe == recipe, slot.role == "review", sa.text("done_sequence = 0 AND is_listed AND priority >= 0"))
     query = sa.select(slot.priority, slot.arrival).where(*waiting).order_by(slot.random_rank, slot.item_key, slot.slot).limit(1)
     row = connection.execute(query.where(slot.random_rank >= rank)).mappings().one_or_none()
     row = row or connection.execute(query).mappings().one_or_none()
@@ -169,13 +178,52 @@ def withdraw_gold(queue: ReviewQueue, item_key: str) -> None:
     if all(gold.item_key != item_key for gold in list_gold(queue)):
         raise UnknownIdError(id=item_key)
 
-    def work(connection: sa.Connection) -> None:
-        for table in (schema.items, schema.slots):
-            one = (table.c.recipe == queue.recipe, table.c.item_key == item_key)
-            connection.execute(table.update().where(*one).values(is_listed=False))
-        recount(connection, queue.recipe)
+    queue.database.write(lambda connection: _unlist(connection, queue.recipe, [item_key]))
 
-    queue.database.write(work)
+
+def withdraw_orphans(queue: ReviewQueue) -> list[str]:
+    """Withdraw copies of rows that are no longer in the queue, and return their keys; called while a withdrawal of data stands.
+
+    Nothing can show any more that such a row does not descend from what was withdrawn. A row whose text changed is still there.
+    """
+
+    def work(connection: sa.Connection) -> list[str]:
+        orphans = _find_orphans(connection, queue.recipe)
+        if orphans:
+            _unlist(connection, queue.recipe, orphans)
+        return orphans
+
+    return queue.database.write(work)
+
+
+def _find_orphans(connection: sa.Connection, recipe: str) -> list[str]:
+    item, gold = schema.items.c, tables.gold.c
+    both = tables.gold.join(schema.items, (gold.recipe == item.recipe) & (gold.item_key == item.item_key))
+    query = sa.select(gold.item_key, gold.origin_key, item.record_key).select_from(both)
+    copies = connection.execute(query.where(gold.recipe == recipe, item.is_listed)).all()
+    names = {row.item_key: shown_record_key(row.record_key) for row in copies}
+    keys = _listed(connection, recipe, item.item_key, {row.origin_key for row in copies})
+    records = _listed(connection, recipe, item.record_key, set(names.values()))
+    return sorted(row.item_key for row in copies if row.origin_key not in keys and names[row.item_key] not in records)
+
+
+def _listed(connection: sa.Connection, recipe: str, column: sa.ColumnElement[str], values: set[str]) -> set[str]:
+    """Return those of the values that a listed item has in this column."""
+    item, ordered = schema.items.c, sorted(values)
+    found: set[str] = set()
+    for start in range(0, len(ordered), _CHUNK):
+        chosen = (item.recipe == recipe, item.is_listed, column.in_(ordered[start : start + _CHUNK]))
+        found.update(connection.execute(sa.select(column).where(*chosen)).scalars())
+    return found
+
+
+def _unlist(connection: sa.Connection, recipe: str, item_keys: Sequence[str]) -> None:
+    lock_queue(connection, recipe)
+    for start in range(0, len(item_keys), _CHUNK):
+        for table in (schema.items, schema.slots):
+            chosen = (table.c.recipe == recipe, table.c.item_key.in_(item_keys[start : start + _CHUNK]))
+            connection.execute(table.update().where(*chosen).values(is_listed=False))
+    recount(connection, recipe)
 
 
 def load_items(connection: sa.Connection, recipe: str, item_keys: Sequence[str]) -> list[ReviewItem]:

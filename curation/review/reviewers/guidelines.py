@@ -12,9 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from curation.errors import GuidelineRefusedError
-from curation.review import schema
+from curation.review.errors import GuidelineRefusedError
 from curation.review.queue import ReviewQueue
+from curation.review.queue.statements import lock_queue
 from curation.review.reviewers import tables
 
 MAX_CHARS = 200_000
@@ -64,7 +64,7 @@ def add_version(queue: ReviewQueue, text: str, *, by: str, note: str = "", based
     _check_text("note", note, MAX_NOTE_CHARS, may_be_empty=True)
 
     def work(connection: sa.Connection) -> Guideline:
-        _lock(connection, queue.recipe)
+        lock_queue(connection, queue.recipe)  # numbers follow on each other
         newest = _newest(connection, queue.recipe)
         before = newest.version if newest else 0
         if based_on is not None and based_on != before:
@@ -107,7 +107,7 @@ def link_case(queue: ReviewQueue, item_key: str, note: str, *, by: str) -> Case:
     table = tables.cases
 
     def work(connection: sa.Connection) -> Case:
-        _lock(connection, queue.recipe)
+        lock_queue(connection, queue.recipe)  # numbers follow on each other
         newest = _newest(connection, queue.recipe)
         last = connection.execute(sa.select(sa.func.max(table.c.number)).where(table.c.recipe == queue.recipe)).scalar()
         version = newest.version if newest else 0
@@ -136,12 +136,6 @@ def _check_text(name: str, text: str, max_chars: int, *, may_be_empty: bool) -> 
         raise GuidelineRefusedError(
             problem=f"the {name} holds characters that no text may hold (NUL or half a surrogate pair)."
         )
-
-
-def _lock(connection: sa.Connection, recipe: str) -> None:
-    """Let one transaction at a time add something to a recipe, so that numbers follow on each other."""
-    table = schema.queues.c
-    connection.execute(sa.select(table.recipe).where(table.recipe == recipe).with_for_update())
 
 
 def _newest(connection: sa.Connection, recipe: str) -> Guideline | None:

@@ -16,6 +16,7 @@ from curation.records import ReviewItem
 from curation.review import schema
 from curation.review.config import ReviewConfig
 from curation.review.items import GOLD_PREFIX
+from curation.review.lots.held import is_held
 from curation.review.queue import ReviewQueue
 from curation.review.reviewers import tables
 from curation.review.reviewers.damage import DAMAGE_KINDS, Context, DamageKind, damage_answer
@@ -89,7 +90,7 @@ def num_missing(queue: ReviewQueue, share: float) -> int:
 def _count_open(queue: ReviewQueue) -> dict[bool, int]:
     item = schema.items.c
     gold = item.record_key.startswith(GOLD_PREFIX, autoescape=True)
-    chosen = (item.recipe == queue.recipe, item.is_listed, item.state.in_(["open", "partial"]))
+    chosen = (item.recipe == queue.recipe, item.is_listed, item.state.in_(["open", "partial"]), ~is_held(queue.recipe))
     query = sa.select(sa.func.count(), sa.func.sum(sa.case((gold, 1), else_=0))).where(*chosen)
     with queue.database.read() as connection:
         num, num_gold = connection.execute(query).one()
@@ -97,7 +98,7 @@ def _count_open(queue: ReviewQueue) -> dict[bool, int]:
 
 
 def top_up(queue: ReviewQueue, config: ReviewConfig, *, seed: int | None = None) -> int:
-    """Plant errors until they are the recipe's share of what is open; call it after `sync_items`. Returns how many."""
+    """Plant errors until they are the recipe's share of what is open; call it after `sync_items` and `store_lots`."""
     num = num_missing(queue, config.gold_share)
     if num == 0:
         return 0

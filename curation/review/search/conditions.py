@@ -136,6 +136,10 @@ def few_arrivals(connection: sa.Connection, recipe: str, query: Query, *, is_slo
         found = _arrivals_said(connection, recipe, schema.verdicts.c.reviewer.in_(query.values("reviewer")), most)
         if found is not None:
             return found
+    if is_slow and query.values("lot"):
+        found = _arrivals_in_lots(connection, recipe, query.values("lot"), most)
+        if found is not None:
+            return found
     return _arrivals_in_state(connection, recipe, query, most) if is_slow else None
 
 
@@ -151,6 +155,17 @@ def _arrivals_said(connection: sa.Connection, recipe: str, condition: Condition,
     for start in range(0, len(ordered), 500):
         chosen = (item.recipe == recipe, item.item_key.in_(ordered[start : start + 500]))
         found += connection.execute(sa.select(item.arrival).where(*chosen)).scalars()
+    return found
+
+
+def _arrivals_in_lots(connection: sa.Connection, recipe: str, lots: Sequence[str], most: int) -> list[int] | None:
+    item = schema.items.c
+    found: list[int] = []
+    for lot in lots:
+        numbers = sa.select(item.arrival).where(item.recipe == recipe, schema.IN_LOT, item.lot == lot)
+        found += connection.execute(numbers.limit(most + 1 - len(found))).scalars()
+        if len(found) > most:
+            return None
     return found
 
 

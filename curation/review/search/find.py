@@ -19,18 +19,23 @@ import sqlalchemy as sa
 from curation.review import schema
 from curation.review.items import GOLD_PREFIX
 from curation.review.search.conditions import VOTED, arrival_range, few_arrivals, residual
-from curation.review.search.index import ARRIVALS, first_id, hits_among, select_ids
+from curation.review.search.index import ARRIVALS, estimate_cost, first_id, hits_among, ranks_among, select_ids
 from curation.review.search.query import STATES, Query, Term
 from curation.review.search.words import split_words
 
-Sort = Literal["newest", "oldest", "priority"]
-SORTS: tuple[Sort, ...] = ("newest", "oldest", "priority")
-"""`priority`: what the judges disagree about most comes first."""
+Sort = Literal["newest", "oldest", "priority", "relevance"]
+SORTS: tuple[Sort, ...] = ("newest", "oldest", "priority", "relevance")
+"""`priority`: what the judges disagree about most comes first. `relevance`: what matches the words best; without words, the
+newest."""
 
 PAGE_SIZE = 50
 BUDGET = 10_000
 """Candidates that are looked up for one page."""
 _FIRST_PART, _PART, _LARGE_PART = 100, 500, 5_000
+_RANKED_TERMS = 8
+_COUNTED_HITS = 50_000
+"""SQLite's BM25 counts each term in the whole index before it weighs one item (100,000 items in about 10 ms), so only terms are
+weighed whose words have no more hits together. What is commoner in a million items says little about which of them is meant."""
 
 _SHOWN = (
     "item_key", "arrival", "kind", "task", "record_key", "state", "human_decision", "automatic_decision", "num_votes",
@@ -81,7 +86,7 @@ def find_items(
 ) -> Page:
     """Return the hits behind `after` (the `next` of the page before; what makes no sense starts over).
 
-    A query with problems finds nothing. With words and the sort `priority`, the newest `budget` hits are sorted.
+    A query with problems finds nothing. With words and the sort `priority` or `relevance`, the newest `budget` hits are sorted.
     """
     if query.problems:
         return Page(hits=[])
@@ -124,8 +129,12 @@ class _Search:
     """One search: where its candidates come from, and which of them are hits."""
 
     def __init__(self, connection: sa.Connection, recipe: str, query: Query, sort: Sort, after: str, budget: int) -> None:
-        self.connection, self.recipe, self.query, self.sort, self.budget = connection, recipe, query, sort, budget
+        self.connection, self.recipe, self.query, self.budget = connection, recipe, query, budget
         self.base = first_id(connection, recipe)
+        self.telling = self._telling_terms() if sort == "relevance" else []
+        self.sort: Sort = "newest" if sort == "relevance" and not self.telling else sort
+        self.is_ranked = self.sort in ("priority", "relevance")
+        self.ranks: dict[int, float] = {}
         self.wanted = [*query.wanted, *_task_terms(query)]
         self.terms = [*self.wanted, *(term for term in query.terms if term.is_negated)] if self.wanted else []
         self.unwanted = [] if self.wanted else list(query.terms)
@@ -149,7 +158,7 @@ class _Search:
             self.rank = _read_float(rank)
 
     def cursor(self, arrival: int, priority: float) -> str:
-        return f"{priority!r}:{arrival}" if self.sort == "priority" else str(arrival)
+        return f"{self.ranks.get(arrival, priority)!r}:{arrival}" if self.is_ranked else str(arrival)
 
     def cursor_at(self, arrival: int) -> str:
         table = schema.items.c
@@ -190,7 +199,7 @@ class _Search:
         newest_first = self.sort != "oldest"
         ids = select_ids(self.connection, self.terms, low, high, newest_first=newest_first, limit=min(self.budget, ARRIVALS))
         numbers = (number - self.base for number in ids)
-        return self._ordered(list(numbers)) if self.sort == "priority" else numbers
+        return self._ordered(list(numbers)) if self.is_ranked else numbers
 
     def _matching(self, numbers: list[int]) -> list[int]:
         numbers = [number for number in numbers if self.low < number < self.high]
@@ -200,28 +209,57 @@ class _Search:
         return [number - self.base for number in found]
 
     def _ordered(self, numbers: list[int]) -> Iterator[int]:
-        if self.sort != "priority":
+        if not self.is_ranked:
             return iter(sorted(numbers, reverse=self.sort == "newest"))
-        ranked: list[tuple[float, int]] = []
+        self.ranks = self._relevance(numbers) if self.sort == "relevance" else self._priorities(numbers)
+        here = (self.rank, self.number) if self.rank is not None and self.number is not None else None
+        ranked = sorted(((rank, number) for number, rank in self.ranks.items()), reverse=True)
+        return (number for rank, number in ranked if here is None or (rank, number) < here)
+
+    def _relevance(self, numbers: list[int]) -> dict[int, float]:
+        found = ranks_among(self.connection, self.telling, [self.base + number for number in numbers])
+        return {number - self.base: rank for number, rank in found.items()}
+
+    def _telling_terms(self) -> list[Term]:
+        """Return the terms that hits are weighed by: all of them hold all terms, so the commonest can be left out."""
+        terms = list(self.query.wanted)
+        if self.connection.dialect.name != "sqlite":
+            return terms[:_RANKED_TERMS]
+        column = schema.items.c
+        newest = (
+            self.connection.execute(sa.select(sa.func.max(column.arrival)).where(column.recipe == self.recipe)).scalar() or 0
+        )
+        costs = [estimate_cost(self.connection, term, self.base, newest) for term in terms]
+        kept, left = [], _COUNTED_HITS
+        for cost, _, term in sorted(zip(costs, range(len(terms)), terms, strict=True))[:_RANKED_TERMS]:
+            left -= cost
+            if left >= 0:
+                kept.append(term)
+        return kept
+
+    def _priorities(self, numbers: list[int]) -> dict[int, float]:
+        found: dict[int, float] = {}
         table = schema.items.c
         for part in _batched(numbers):
             query = sa.select(table.priority, table.arrival).where(table.recipe == self.recipe, table.arrival.in_(part))
-            ranked += [(row.priority, row.arrival) for row in self.connection.execute(query)]
-        here = (self.rank, self.number) if self.rank is not None and self.number is not None else None
-        return (number for rank, number in sorted(ranked, reverse=True) if here is None or (rank, number) < here)
+            found |= {row.arrival: row.priority for row in self.connection.execute(query)}
+        return found
 
     def _index_stream(self) -> Iterator[int]:
-        """Read the index that fits best: priority, decision, state or plain arrival."""
+        """Read the index that fits best: priority, lot, decision, state or plain arrival."""
         table = schema.items.c
         decisions = ["" if value == "none" else value for value in self.query.values("decision")]
         states = [value for value in self.query.values("state") if value != "withdrawn"]
         states = states or [*(VOTED if self.query.values("reason") else ())]
         has_withdrawn = "withdrawn" in self.query.values("state")
+        lots = self.query.values("lot")
         listed = table.is_listed == sa.true()
         if self.sort == "priority":
             every = states if states and not has_withdrawn else STATES[:-1]
             both = [table.is_listed == sa.false(), listed] if has_withdrawn else [listed]
             streams = [self._read_index(each, table.state == state) for each in both for state in every]
+        elif lots:
+            streams = [self._read_index(schema.IN_LOT, table.lot == lot) for lot in lots]
         elif has_withdrawn:
             streams = [self._read_index()]
         elif decisions:

@@ -110,25 +110,64 @@ def select_ids(
     return connection.execute(sa.text(text), values).scalars()
 
 
+_PROBE = 200
+"""So many of a word's newest hits are read to estimate how many it has."""
+
+
+def estimate_cost(connection: sa.Connection, term: Term, base: int, newest: int) -> int:
+    """Return about how many items of a recipe are read to count all that hold a term: as many as hold its rarest word.
+
+    Args:
+        connection: to the database.
+        term: a word, a beginning of words, or a phrase, negated or not.
+        base: what `first_id` returned.
+        newest: the highest arrival of the recipe.
+    """
+    last = len(term.words) - 1
+    words = [Term(words=(word,), is_prefix=term.is_prefix and at == last) for at, word in enumerate(term.words)]
+    return min(_estimate_hits(connection, word, base, newest) for word in words)
+
+
+def _estimate_hits(connection: sa.Connection, word: Term, base: int, newest: int) -> int:
+    """Return the number of hits: exact for few, else as dense everywhere as among the newest."""
+    found = list(select_ids(connection, [word], base, base + newest + 1, limit=_PROBE))
+    if len(found) < _PROBE:
+        return len(found)
+    return round(_PROBE * newest / max(base + newest + 1 - found[-1], 1))
+
+
 _ONE_BY_ONE = 200
 """So many ids are looked up each on its own; for more, all hits are read once."""
 
 
 def hits_among(connection: sa.Connection, terms: Sequence[Term], ids: Sequence[int]) -> set[int]:
     """Return those of some ids whose items hold the terms (if all are negated: any of them)."""
+    return set(_select_among(connection, terms, ids, "0").scalars())
+
+
+def ranks_among(connection: sa.Connection, terms: Sequence[Term], ids: Sequence[int]) -> dict[int, float]:
+    """Return how well those of some ids match whose items hold the terms; higher is better, and only the order means something.
+
+    SQLite weighs by BM25, which counts rare words for more; PostgreSQL by `ts_rank`, which does not know what is rare.
+    """
+    weight = "-bm25(review_search)" if _is_sqlite(connection) else "ts_rank(words, to_tsquery('simple', :match))"
+    rows: list[Any] = list(_select_among(connection, terms, ids, weight)) if ids else []
+    return {number: float(rank) for number, rank in rows}
+
+
+def _select_among(connection: sa.Connection, terms: Sequence[Term], ids: Sequence[int], weight: str) -> sa.CursorResult[Any]:
     name, condition, match = _condition(connection, terms)
     if _is_sqlite(connection):
         plus = "+" if len(ids) > _ONE_BY_ONE else ""
         text = (
-            f"SELECT rowid FROM review_search WHERE {condition} AND {plus}rowid IN (SELECT value FROM json_each(:ids))"  # noqa: S608
-            " AND rowid >= :first AND rowid <= :last"
+            f"SELECT rowid, {weight} FROM review_search WHERE {condition}"  # noqa: S608 (own constants)
+            f" AND {plus}rowid IN (SELECT value FROM json_each(:ids)) AND rowid >= :first AND rowid <= :last"
         )
-        values = {"match": match, "ids": json.dumps(list(ids)), "first": min(ids), "last": max(ids)}
-        found = connection.execute(sa.text(text), values)
+        values: dict[str, Any] = {"match": match, "ids": json.dumps(list(ids)), "first": min(ids), "last": max(ids)}
     else:
-        text = f"SELECT {name} FROM review_search WHERE {condition} AND {name} = ANY(:ids)"  # noqa: S608
-        found = connection.execute(sa.text(text), {"match": match, "ids": list(ids)})
-    return set(found.scalars())
+        text = f"SELECT {name}, {weight} FROM review_search WHERE {condition} AND {name} = ANY(:ids)"  # noqa: S608
+        values = {"match": match, "ids": list(ids)}
+    return connection.execute(sa.text(text), values)
 
 
 def _condition(connection: sa.Connection, terms: Sequence[Term]) -> tuple[str, str, str]:

@@ -46,11 +46,11 @@ def spaced_words(text: str) -> str:
     if not text.isascii():
         return " ".join(split_words(text))
     line = text.lower().translate(_TO_SPACE)
-    return " ".join(split_words(text)) if _TOO_LONG.search(line) else line
+    is_long = max(map(len, line.split()), default=0) > MAX_WORD_CHARS
+    return " ".join(split_words(text)) if is_long else line
 
 
 _TO_SPACE = {code: " " for code in range(128) if not chr(code).isalnum()}
-_TOO_LONG = re.compile(rf"[a-z0-9]{{{MAX_WORD_CHARS + 1}}}")
 
 
 def item_words(item: ReviewItem) -> str:

@@ -15,9 +15,9 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from curation.errors import LoginRefusedError, TooManyTriesError
 from curation.review.accounts.identity import AccountsIdentity
 from curation.review.accounts.oidc import Provider
+from curation.review.errors import LoginRefusedError, TooManyTriesError
 from curation.review.web import accounts_oidc
 from curation.review.web.forms import read_form, read_return_path
 from curation.review.web.guard import API, FORM

@@ -4,9 +4,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
-from curation.errors import SingleSignOnError, TooManyTriesError
 from curation.review.accounts.identity import AccountsIdentity
 from curation.review.accounts.oidc import FLOW_SECONDS, Provider
+from curation.review.errors import SingleSignOnError, TooManyTriesError
 from curation.review.web.forms import read_return_path
 from curation.review.web.site import Site
 

@@ -14,7 +14,13 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.responses import Response
 
-from curation.errors import (
+from curation.errors import TunewrightError
+from curation.review.accounts.accounts import Account, Accounts
+from curation.review.accounts.identity import AccountsIdentity, read_bearer
+from curation.review.accounts.oidc import Provider
+from curation.review.accounts.person import ROLES, Person
+from curation.review.accounts.tokens import SCOPES
+from curation.review.errors import (
     InvitationInvalidError,
     LastLeadError,
     LoginRefusedError,
@@ -24,15 +30,9 @@ from curation.errors import (
     ScopeMissingError,
     TokenRefusedError,
     TooManyTriesError,
-    TunewrightError,
     UnknownPersonError,
     UntrustedProxyError,
 )
-from curation.review.accounts.accounts import Account, Accounts
-from curation.review.accounts.identity import AccountsIdentity, read_bearer
-from curation.review.accounts.oidc import Provider
-from curation.review.accounts.person import ROLES, Person
-from curation.review.accounts.tokens import SCOPES
 from curation.review.web import accounts_login
 from curation.review.web.forms import read_form
 from curation.review.web.site import Site
@@ -85,7 +85,7 @@ def add_routes(
     _add_account(app, site, identity)
     _add_people(app, site, accounts, identity.proxies.origin)
 
-    @app.get("/api/me")
+    @app.get("/api/me", operation_id="tell_who_asks", tags=["read"])
     def tell_who_asks(request: Request) -> dict[str, object]:
         """Say who sends this request, and what it may do."""
         person = site.person(request)

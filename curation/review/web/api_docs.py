@@ -1,20 +1,18 @@
 """The description of the JSON API: OpenAPI at /api/openapi.json, and the same as a page at /api.
 
-describe(app)["paths"]["/api/recipes/{recipe}/claim"]["post"]["summary"]      "Claim"
+list_operations(describe(app))[0]["takes"]      "ClaimIn"
 """
 
 import functools
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from starlette.responses import Response
 
+from curation.review.web.api_description import describe
 from curation.review.web.site import Site
 
-PREFIX = "/api/"
 OPENAPI_PATH = "/api/openapi.json"
 
 
@@ -34,16 +32,6 @@ def add_docs(app: FastAPI, site: Site) -> None:
     def show_docs(request: Request) -> Response:
         site.person(request)
         return site.render("api_docs.html", request, operations=list_operations(found()), models=list_models(found()))
-
-
-def describe(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI description of what is served under /api/."""
-    routes = [route for route in app.routes if isinstance(route, APIRoute) and route.path.startswith(PREFIX)]
-    found = get_openapi(title="Tunewright review", version="1", routes=routes, description=(__doc__ or "").splitlines()[0])
-    schemes = {"bearer": {"type": "http", "scheme": "bearer", "description": "An API token of the account page."}}
-    found.setdefault("components", {})["securitySchemes"] = schemes
-    found["security"] = [{"bearer": []}]
-    return found
 
 
 def list_operations(found: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,11 +3,11 @@
 ClaimIn(kind="pair")        LeaseOut(item_key="9f...", slot=0, generation=3, seconds_left=600.0, ...)
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.records import Decision
+from curation.records import Decision, ReviewItem
 from curation.review.queue.vote import MAX_REASON_CHARS, MAX_STRENGTH, MAX_TEXT_CHARS
 
 MAX_NUMBER = 2**31 - 1
@@ -93,13 +93,26 @@ class UndoIn(BaseModel):
     model_config = _STRICT
     sequence: Annotated[int, Field(ge=1, le=MAX_NUMBER)]
     token: Token
-    reason: Annotated[str, Field(max_length=MAX_REASON_CHARS)] = ""
+    reason: Annotated[str, Field(max_length=MAX_REASON_CHARS, pattern=r"^[^\x00]*$")] = ""
 
 
 class ErrorOut(BaseModel):
     """Why something was refused."""
 
     error: str
+
+
+class MisfitOut(BaseModel):
+    """One place of a request that does not fit."""
+
+    where: str
+    problem: str
+
+
+class InvalidOut(ErrorOut):
+    """Why a request was not understood; `details` say where it does not fit the description."""
+
+    details: list[MisfitOut] = []
 
 
 class ProblemOut(ErrorOut):
@@ -154,8 +167,8 @@ class LeaseOut(BaseModel):
 class ItemOut(BaseModel):
     """An item, and what may be known of it: verdicts are there once this person has voted, or for a lead."""
 
-    item: dict[str, Any]
-    state: str
+    item: ReviewItem
+    state: Literal["open", "partial", "disputed", "decided"]
     is_listed: bool
     opened_at: str
     num_votes: int
@@ -181,6 +194,7 @@ class CountsOut(BaseModel):
     recipe: str
     num_items: int
     num_open: int
+    num_held: int
     num_disputed: int
     num_human: int
     num_automatic: int

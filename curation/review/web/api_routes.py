@@ -16,17 +16,11 @@ from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi import Path as PathParameter
 from starlette.responses import Response, StreamingResponse
 
-from curation.errors import (
-    ItemWithdrawnError,
-    LeaseLostError,
-    ScopeMissingError,
-    TunewrightError,
-    VerdictConflictError,
-    VerdictRefusedError,
-)
+from curation.errors import ItemWithdrawnError, LeaseLostError, TunewrightError, VerdictConflictError, VerdictRefusedError
 from curation.record_rows import as_row
 from curation.records import Verdict
 from curation.review.accounts.person import Person
+from curation.review.errors import ScopeMissingError
 from curation.review.exchange.reviewed import iter_reviewed
 from curation.review.exchange.shapes import SHAPES, ShapeName
 from curation.review.items import shown_record_key
@@ -51,8 +45,11 @@ _CODES = {
 _REFUSALS = tuple(_CODES)
 
 
-def _refusals(*codes: int) -> dict[int | str, dict[str, Any]]:
-    return {code: {"model": models.ErrorOut} for code in (401, 403, 404, *codes, 503)}
+_CONFLICT: dict[int | str, dict[str, Any]] = {
+    409: {"model": models.ErrorOut, "description": "Somebody else was quicker, or the lease has run out."},
+    422: {"model": models.InvalidOut},
+}
+"""What `api_description` does not say of every route."""
 
 
 def add_routes(app: FastAPI, site: Site) -> None:
@@ -64,12 +61,13 @@ def add_routes(app: FastAPI, site: Site) -> None:
     add_docs(app, site)
 
 
-def _as_json(value: Any, status_code: int = 200) -> Response:
+def as_json(value: Any, status_code: int = 200) -> Response:
     """Answer in ASCII, which carries any text, half surrogates too."""
     return Response(json.dumps(value), status_code, media_type="application/json")
 
 
-def _enter(site: Site, request: Request, recipe: str, scope: str, *, role: Any = "reviewer") -> tuple[Person, ReviewQueue]:
+def enter(site: Site, request: Request, recipe: str, scope: str, *, role: Any = "reviewer") -> tuple[Person, ReviewQueue]:
+    """Return who is asking and the queue, for somebody who may do that there. Raises HTTPException, or as `Site.require`."""
     person = site.require(request, role)
     if scope not in person.scopes:
         raise HTTPException(403, str(ScopeMissingError(scope=scope)))
@@ -77,28 +75,38 @@ def _enter(site: Site, request: Request, recipe: str, scope: str, *, role: Any =
 
 
 def _add_leases(app: FastAPI, site: Site) -> None:
-    @app.post("/api/recipes/{recipe}/claim", response_model=models.ClaimOut, responses=_refusals(409), tags=["work"])
+    @app.post(
+        "/api/recipes/{recipe}/claim", operation_id="claim", response_model=models.ClaimOut, responses=_CONFLICT, tags=["work"]
+    )
     def claim(request: Request, recipe: Recipe, body: models.ClaimIn) -> Response:
         """Lease the next item, or one by its key; null if there is nothing left for this person to decide."""
         role = "adjudicator" if body.role == "adjudication" else "reviewer"
-        person, queue = _enter(site, request, recipe, "vote", role=role)
+        person, queue = enter(site, request, recipe, "vote", role=role)
         lease = queue.claim(person.name, role=body.role, kind=body.kind, after=body.after, item_key=body.item_key)
         item = _show_item(queue, lease.item_key, person) if lease else None
-        return _as_json({"lease": asdict(lease) if lease else None, "item": item})
+        return as_json({"lease": asdict(lease) if lease else None, "item": item})
 
-    @app.post("/api/recipes/{recipe}/leases/extend", response_model=models.LeaseOut, responses=_refusals(409), tags=["work"])
+    @app.post(
+        "/api/recipes/{recipe}/leases/extend",
+        operation_id="extend_lease",
+        response_model=models.LeaseOut,
+        responses=_CONFLICT,
+        tags=["work"],
+    )
     def extend(request: Request, recipe: Recipe, body: models.LeaseIn) -> Response:
         """Make a lease last for another full term."""
-        person, queue = _enter(site, request, recipe, "vote")
-        return _as_json(asdict(queue.extend(_lease(body, person))))
+        person, queue = enter(site, request, recipe, "vote")
+        return as_json(asdict(queue.extend(_lease(body, person))))
 
-    @app.post("/api/recipes/{recipe}/leases/release", response_model=models.ReleasedOut, responses=_refusals(), tags=["work"])
+    @app.post(
+        "/api/recipes/{recipe}/leases/release", operation_id="release_lease", response_model=models.ReleasedOut, tags=["work"]
+    )
     def release(request: Request, recipe: Recipe, body: models.ReleaseIn) -> Response:
         """Give an item back undecided; with `skip`, this person gets it after all others."""
-        person, queue = _enter(site, request, recipe, "vote")
+        person, queue = enter(site, request, recipe, "vote")
         if body.skip:
             queue.get_item(body.item_key)  # nothing is put off that is not there
-        return _as_json({"released": queue.release(_lease(body, person), skip=body.skip)})
+        return as_json({"released": queue.release(_lease(body, person), skip=body.skip)})
 
 
 def _lease(body: models.LeaseIn, person: Person) -> Lease:
@@ -115,21 +123,32 @@ def _lease(body: models.LeaseIn, person: Person) -> Lease:
 
 
 def _add_verdicts(app: FastAPI, site: Site) -> None:
-    @app.post("/api/recipes/{recipe}/verdicts", response_model=models.OutcomesOut, responses=_refusals(), tags=["work"])
+    @app.post(
+        "/api/recipes/{recipe}/verdicts", operation_id="record_verdicts", response_model=models.OutcomesOut, tags=["work"]
+    )
     def decide(request: Request, recipe: Recipe, body: models.VerdictsIn) -> Response:
         """Record up to 100 verdicts; each is recorded or refused on its own. What was recorded is on disk."""
-        person, queue = _enter(site, request, recipe, "vote")
+        person, queue = enter(site, request, recipe, "vote")
         held = {(lease.item_key, lease.role): lease for lease in queue.leases(person.name)}
-        return _as_json({"results": [_record(site, request, queue, person, verdict, held) for verdict in body.verdicts]})
+        return as_json({"results": [_record(site, request, queue, person, verdict, held) for verdict in body.verdicts]})
 
-    @app.post("/api/recipes/{recipe}/undo", response_model=models.VerdictOut, responses=_refusals(409), tags=["work"])
+    @app.post(
+        "/api/recipes/{recipe}/undo",
+        operation_id="undo_verdict",
+        response_model=models.VerdictOut,
+        responses=_CONFLICT,
+        tags=["work"],
+    )
     def undo(request: Request, recipe: Recipe, body: models.UndoIn) -> Response:
         """Take a verdict of one's own back; the item is open again."""
-        person, queue = _enter(site, request, recipe, "vote")
+        person, queue = enter(site, request, recipe, "vote")
         found = queue.verdicts_after(body.sequence - 1, limit=1)
         if not found or found[0].sequence != body.sequence or found[0].reviewer != person.name or found[0].decision == "undo":
             raise HTTPException(404, "You have given no verdict with this number.")
-        return _as_json(as_row(queue.undo(found[0], person.name, body.reason, token=body.token)))
+        try:
+            return as_json(as_row(queue.undo(found[0], person.name, body.reason, token=body.token)))
+        except VerdictRefusedError as error:  # what was asked for makes sense, and comes too late
+            raise HTTPException(409, str(error)) from error
 
 
 def _record(
@@ -174,18 +193,18 @@ def _code(error: TunewrightError) -> str:
 
 
 def _add_reading(app: FastAPI, site: Site) -> None:
-    @app.get("/api/recipes/{recipe}/counts", response_model=models.CountsOut, responses=_refusals(), tags=["read"])
+    @app.get("/api/recipes/{recipe}/counts", operation_id="read_counts", response_model=models.CountsOut, tags=["read"])
     def count(request: Request, recipe: Recipe) -> Response:
         """How many items there are, and how they were decided."""
-        _, queue = _enter(site, request, recipe, "read")
+        _, queue = enter(site, request, recipe, "read")
         counts = queue.counts()
-        return _as_json({"recipe": queue.recipe, **asdict(counts), "num_decided": counts.num_decided})
+        return as_json({"recipe": queue.recipe, **asdict(counts), "num_decided": counts.num_decided})
 
-    @app.get("/api/recipes/{recipe}/items/{key}", response_model=models.ItemOut, responses=_refusals(), tags=["read"])
+    @app.get("/api/recipes/{recipe}/items/{key}", operation_id="show_item", response_model=models.ItemOut, tags=["read"])
     def show(request: Request, recipe: Recipe, key: ItemKey) -> Response:
         """One item. Its verdicts are null until this person has voted on it."""
-        person, queue = _enter(site, request, recipe, "read")
-        return _as_json(_show_item(queue, key, person))
+        person, queue = enter(site, request, recipe, "read")
+        return as_json(_show_item(queue, key, person))
 
 
 def _show_item(queue: ReviewQueue, key: str, person: Person) -> dict[str, Any]:
@@ -212,7 +231,7 @@ def _has_voted(history: list[Verdict], person: Person) -> bool:
 
 
 def _add_streams(app: FastAPI, site: Site) -> None:
-    @app.get("/api/recipes/{recipe}/verdicts", response_model=models.PageOut, responses=_refusals(), tags=["leads"])
+    @app.get("/api/recipes/{recipe}/verdicts", operation_id="list_verdicts", response_model=models.PageOut, tags=["leads"])
     def list_verdicts(
         request: Request,
         recipe: Recipe,
@@ -220,19 +239,20 @@ def _add_streams(app: FastAPI, site: Site) -> None:
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     ) -> Response:
         """Every verdict with a higher number, oldest first. Numbers have no gaps and never appear late. For leads."""
-        _, queue = _enter(site, request, recipe, "read", role="lead")
+        _, queue = enter(site, request, recipe, "read", role="lead")
         found = queue.verdicts_after(after, limit=limit)
-        return _as_json({"verdicts": [as_row(verdict) for verdict in found], "last": found[-1].sequence if found else after})
+        return as_json({"verdicts": [as_row(verdict) for verdict in found], "last": found[-1].sequence if found else after})
 
     @app.get(
         "/api/recipes/{recipe}/export",
+        operation_id="export_items",
         response_class=StreamingResponse,
-        responses={**_refusals(), 200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}},
+        responses={200: {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}},
         tags=["leads"],
     )
     def export(request: Request, recipe: Recipe, shape: ShapeName = "tunewright", state: State = "") -> Response:
         """All listed items with their verdicts, one JSON object a line, in the shape asked for. For leads."""
-        _, queue = _enter(site, request, recipe, "read", role="lead")
+        _, queue = enter(site, request, recipe, "read", role="lead")
         lines = _lines(queue, shape, state)
         return StreamingResponse(lines, media_type="application/x-ndjson")
 

@@ -7,6 +7,7 @@ Every action is a plain HTML form (POST, then 303); the scripts only make it qui
 """
 
 from collections.abc import Collection, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -15,26 +16,25 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from curation.errors import (
-    BulkRefusedError,
     DatabaseError,
-    GoldRefusedError,
-    GuidelineRefusedError,
     ItemWithdrawnError,
     LeaseLostError,
-    ScopeMissingError,
     TunewrightError,
     UnknownIdError,
     VerdictConflictError,
     VerdictRefusedError,
 )
+from curation.review.errors import BulkRefusedError, GoldRefusedError, GuidelineRefusedError, ScopeMissingError
 from curation.review.queue import ReviewQueue
 from curation.review.web import (
     api_routes,
     audit_routes,
     bulk_routes,
+    cost_routes,
     gold_routes,
     item_routes,
     look_routes,
@@ -47,11 +47,12 @@ from curation.review.web import (
     settings_routes,
 )
 from curation.review.web.guard import LOOPBACK, Guard
-from curation.review.web.site import ForbiddenError, Identity, LoginNeededError, Site
+from curation.review.web.site import CostSource, ForbiddenError, Identity, LoginNeededError, Site
 
 AREAS = (
     queue_routes,
     item_routes,
+    cost_routes,
     raw_routes,
     look_routes,
     search_routes,
@@ -84,18 +85,28 @@ _STATUS_CODES: dict[type[TunewrightError], int] = {
     LoginNeededError: 401,
     ForbiddenError: 403,
 }
+SEND_AGAIN = "You may send it again: a verdict counts once, however often it is sent."
+_PLAIN = {404: "There is no such page.", 405: "This page takes no such request."}
 
 
 def create_app(
-    queues: Mapping[str, ReviewQueue], identity: Identity, *, dagster_url: str = "", hosts: Collection[str] = ()
+    queues: Mapping[str, ReviewQueue],
+    identity: Identity,
+    *,
+    dagster_url: str = "",
+    hosts: Collection[str] = (),
+    costs: CostSource | None = None,
 ) -> FastAPI:
-    """Return the app over these queues (recipe -> queue). `hosts` are served besides the loopback names."""
+    """Return the app over these queues (recipe -> queue).
+
+    `hosts` are served besides the loopback names; `costs` tells what items cost, None that nobody here knows.
+    """
     app = FastAPI(
         title="Tunewright review", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(_need_person)]
     )
     app.add_middleware(Guard, hosts=LOOPBACK | frozenset(hosts), max_body_bytes=MAX_BODY_BYTES)
     app.mount("/static", StaticFiles(directory=STATIC))
-    site = Site(queues, identity, dagster_url=dagster_url)
+    site = Site(queues, identity, dagster_url=dagster_url, costs=costs)
     app.state.site = site
     _add_errors(app, site)
     for area in AREAS:
@@ -121,7 +132,11 @@ def _add_errors(app: FastAPI, site: Site) -> None:
 
     @app.exception_handler(StarletteHTTPException)
     def fail(request: Request, error: StarletteHTTPException) -> Response:
-        return answer(request, error.status_code, str(error.detail))
+        is_plain = error.detail == HTTPStatus(error.status_code).phrase  # the framework's, which says no more than the number
+        answered = answer(request, error.status_code, _PLAIN.get(error.status_code, "") if is_plain else str(error.detail))
+        if error.status_code == 405:
+            answered.headers["allow"] = ", ".join(sorted(_list_methods(request)))
+        return answered
 
     @app.exception_handler(RequestValidationError)
     def miss(request: Request, error: RequestValidationError) -> Response:
@@ -131,7 +146,7 @@ def _add_errors(app: FastAPI, site: Site) -> None:
 
     @app.exception_handler(Exception)
     def stumble(request: Request, error: Exception) -> Response:
-        return answer(request, 500, "Something went wrong in this app; nothing was recorded. The server's log says what.")
+        return answer(request, 500, f"Something went wrong in this app; the server's log says what. {SEND_AGAIN}")
 
     def answer(request: Request, code: int, message: str) -> Response:
         if _is_api(request):
@@ -146,6 +161,12 @@ def _visitor(site: Site, request: Request) -> object:
         return site.visitor(request)
     except DatabaseError:
         return None
+
+
+def _list_methods(request: Request) -> set[str]:
+    """Return what the path of a request can be asked with; the framework names those of one route only."""
+    matching = (route for route in request.app.routes if route.matches(request.scope)[0] != Match.NONE)
+    return {method for route in matching for method in getattr(route, "methods", None) or ()}
 
 
 def _is_api(request: Request) -> bool:

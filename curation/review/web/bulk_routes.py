@@ -11,8 +11,8 @@ from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
-from curation.errors import BulkRefusedError
 from curation.review.bulk import MAX_ITEMS, WHY_LEFT_OUT, Bulk, Plan
+from curation.review.errors import BulkRefusedError
 from curation.review.queue import ReviewQueue
 from curation.review.search.find import find_all
 from curation.review.search.query import parse_query

@@ -17,8 +17,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from curation.errors import GoldRefusedError, ItemWithdrawnError, UnknownIdError, VerdictRefusedError
+from curation.errors import ItemWithdrawnError, UnknownIdError, VerdictRefusedError
 from curation.review.accounts.person import Person
+from curation.review.errors import GoldRefusedError
 from curation.review.queue import ReviewQueue
 from curation.review.queue.vote import ANSWER_DECISIONS, PAIR_DECISIONS
 from curation.review.reviewers.damage import DAMAGE_KINDS

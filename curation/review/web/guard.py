@@ -11,13 +11,12 @@ from collections.abc import Collection
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from curation.review.accounts.identity import CHANGING_READS, SAFE_METHODS
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-METHODS = SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE"}
 API = "/api/"
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -36,7 +35,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 _HEADERS = {
-    "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "same-origin",
@@ -45,6 +43,7 @@ _HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 _TLS_HEADERS = {"strict-transport-security": "max-age=31536000"}
+_SIGNS = ("authorization", "cookie", "origin", "sec-fetch-site")
 _OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 
 
@@ -86,25 +85,31 @@ class Guard:
             _with_headers(send, is_tls=scope.get("scheme") == "https", is_static=scope["path"].startswith("/static/")),
         )
 
-    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+    def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if len(headers.getlist("host")) != 1 or _hostname(headers["host"]) not in self.hosts:
-            return PlainTextResponse("This address is not served here: the Host header names another one.\n", 400)
-        if scope["method"] not in METHODS or _overrides_method(scope, headers):
-            return PlainTextResponse("Refused: this method is not served here.\n", 405)
+            return _refuse(scope, "This address is not served here: the Host header names another one.", 400)
+        if _overrides_method(scope, headers):
+            return _refuse(scope, "Refused: this method is not served here.", 405)
         if scope["method"] not in SAFE_METHODS:
-            is_ours = _is_same_origin(headers) or _is_program(headers)
-            return None if is_ours else PlainTextResponse("Refused: this request did not come from a page of this app.\n", 403)
+            if _is_same_origin(headers) or _is_program(headers):
+                return None
+            if scope["path"].startswith(API) and _forgot_token(headers):
+                return _refuse(scope, "Log in, or send an API token.", 401)
+            return _refuse(scope, "Refused: this request did not come from a page of this app.", 403)
         is_change = scope["path"].rstrip("/").endswith(self.changing_reads) if self.changing_reads else False
         if is_change and headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-            return PlainTextResponse("Refused: this address can only be opened from a page of this app.\n", 403)
+            return _refuse(scope, "Refused: this address can only be opened from a page of this app.", 403)
         return None
 
-    def _refuse_body(self, scope: Scope, body: bytes | None) -> PlainTextResponse | None:
+    def _refuse_body(self, scope: Scope, body: bytes | None) -> Response | None:
         if body is None:
-            return PlainTextResponse("Refused: the request is too large or incomplete.\n", 413)
-        if not self._takes(scope["path"], Headers(scope=scope).getlist("content-type")):
-            return PlainTextResponse("Refused: this address does not take that content type.\n", 415)
+            return _refuse(scope, "Refused: the request is too large or incomplete.", 413)
+        headers = Headers(scope=scope)
+        content_types = headers.getlist("content-type")
+        is_empty_call = _is_program(headers) and not body and not content_types
+        if not is_empty_call and not self._takes(scope["path"], content_types):
+            return _refuse(scope, "Refused: this address does not take that content type.", 415)
         return None
 
     def _takes(self, path: str, content_types: list[str]) -> bool:
@@ -115,6 +120,13 @@ class Guard:
         if path.startswith(API) and not path.endswith(self.uploads or ("\n",)):
             return kind == JSON and parameters.strip().lower() in ("", "charset=utf-8")
         return kind in (FORM, JSON) or (kind == "multipart/form-data" and path.endswith(self.uploads or ("\n",)))
+
+
+def _refuse(scope: Scope, why: str, status_code: int) -> Response:
+    """Answer programs as the API does, in JSON."""
+    if scope["path"].startswith(API):
+        return JSONResponse({"error": why}, status_code, {"www-authenticate": "Bearer"} if status_code == 401 else None)
+    return PlainTextResponse(f"{why}\n", status_code)
 
 
 def _hostname(host: str) -> str | None:
@@ -144,6 +156,11 @@ def _is_program(headers: Headers) -> bool:
     """Tell whether a request stands on a token alone, which no page of another site can make a browser send."""
     is_bearer = headers.get("authorization", "").lower().startswith("bearer ")
     return is_bearer and "cookie" not in headers and "origin" not in headers and "sec-fetch-site" not in headers
+
+
+def _forgot_token(headers: Headers) -> bool:
+    """Tell whether a program asks as nobody: a browser would say where it comes from, and no form is JSON."""
+    return headers.get("content-type", "").lower().startswith(JSON) and not any(name in headers for name in _SIGNS)
 
 
 async def _read_body(receive: Receive, max_bytes: int) -> bytes | None:
@@ -182,6 +199,7 @@ def _with_headers(send: Send, *, is_tls: bool, is_static: bool) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in added.items():
                 headers[name] = value
+            headers.setdefault("content-security-policy", CONTENT_SECURITY_POLICY)  # a route may have a stricter one
             headers.setdefault("cache-control", "no-cache" if is_static else "no-store")
         await send(message)
 

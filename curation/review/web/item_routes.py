@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from curation.errors import LeaseLostError, VerdictConflictError, VerdictRefusedError
+from curation.errors import ItemWithdrawnError, LeaseLostError, VerdictConflictError, VerdictRefusedError
 from curation.review.accounts.person import Person
 from curation.review.queue import QueueEntry, ReviewQueue
 from curation.review.queue.claims import Lease
@@ -53,8 +53,8 @@ def _add_item(app: FastAPI, site: Site) -> None:
 
 
 def _take(queue: ReviewQueue, entry: QueueEntry, person: Person) -> Lease | None:
-    """Lease an item to whoever looks at it, if it needs them and nobody else has it."""
-    if not entry.is_listed or entry.state == "decided":
+    """Lease an item to whoever looks at it and may decide, if it needs them and nobody else has it."""
+    if not entry.is_listed or entry.state == "decided" or not person.scopes & {"vote", "manage"}:
         return None
     role: Role = "adjudication" if entry.state == "disputed" and person.may("adjudicator") else "review"
     return queue.claim(person.name, item_key=entry.item.key, role=role)
@@ -114,7 +114,7 @@ def _decide(site: Site, request: Request, recipe: str, item: str, body: bytes) -
         if vote.role == "adjudication":
             site.require(request, "adjudicator")
         queue.record([vote])
-    except (VerdictConflictError, VerdictRefusedError, LeaseLostError) as error:
+    except (VerdictConflictError, VerdictRefusedError, LeaseLostError, ItemWithdrawnError) as error:
         entry = queue.get_item(item)
         lease = _take(queue, entry, person)
         code = 422 if isinstance(error, VerdictRefusedError) else 409
@@ -179,7 +179,7 @@ def _skip(site: Site, request: Request, recipe: str, item: str, body: bytes) -> 
     form = read_form(body, request.headers.get("content-type", ""))
     kind = read_kind(form)
     held = next((lease for lease in queue.leases(person.name) if lease.item_key == item), None)
-    if held is not None:
+    if held is not None and form.get("generation", "") in ("", str(held.generation)):  # not what a newer page holds
         queue.release(held, skip=True)
     if form.get("then") == "stay":
         return _stay(recipe)

@@ -1,6 +1,7 @@
 """What the pages call things: DECISIONS["prefer_a"] == "Order kept", reason_words("wrong: no such part") in plain words."""
 
-from curation.records import Decision
+from curation.records import Decision, Verdict
+from curation.review.queue.vote import VoteDetails
 
 DECISIONS: dict[Decision, str] = {
     "approve": "Approved",
@@ -64,3 +65,11 @@ def reason_words(reason: str) -> str:
         return reason
     said = ", ".join(REASONS[code].removesuffix(" (say what)") for code in known)
     return f"{said}: {comment}" if comment else said
+
+
+def as_seen(verdict: Verdict) -> str:
+    """Return a decision in the words of the page on which it was made: of a pair, which of the answers as they stood there."""
+    position = VoteDetails.from_json(verdict.details).position
+    if verdict.decision not in ("prefer_a", "prefer_b") or not position:
+        return DECISIONS[verdict.decision]
+    return f"Answer {1 if (position == 'ab') == (verdict.decision == 'prefer_a') else 2} preferred"

@@ -64,7 +64,7 @@ def add_routes(app: FastAPI, site: Site) -> None:
         curve = draw_curve(details.figures)
         return site.render("lots_report.html", request, recipe=recipe, details=details, curve=curve)
 
-    @app.get("/api/recipes/{recipe}/lots")
+    @app.get("/api/recipes/{recipe}/lots", operation_id="list_lots", tags=["read"])
     def list_all_lots(request: Request, recipe: str) -> LotList:
         site.person(request)
         return LotList(recipe=recipe, lots=[_summary(lot) for lot in list_lots(site.queue(recipe))])

@@ -22,7 +22,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _HEADERS = {
     "content-type": "text/plain; charset=utf-8",
     "x-content-type-options": "nosniff",
-    "content-security-policy": "default-src 'none'; sandbox",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
 }
 
 ItemKey = Annotated[str, PathParameter(pattern="^[0-9a-f]{32}$")]

@@ -14,9 +14,10 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from curation.errors import GuidelineRefusedError, UnknownIdError
+from curation.errors import UnknownIdError
 from curation.judging.interval import Estimate
 from curation.review.accounts.person import Person
+from curation.review.errors import GuidelineRefusedError
 from curation.review.reviewers.agreement import AgreementReport, PairAgreement
 from curation.review.reviewers.findings import Findings
 from curation.review.reviewers.guidelines import add_version, link_case, list_cases, list_versions
@@ -54,6 +55,17 @@ class GroupModel(BaseModel):
     ac1: EstimateModel
 
 
+class PairModel(BaseModel):
+    """How far two reviewers agree on the items of a kind that both voted on."""
+
+    one: str
+    two: str
+    kind: str
+    percent: EstimateModel
+    kappa: EstimateModel
+    ac1: EstimateModel
+
+
 class AgreementModel(BaseModel):
     """How far the reviewers of a recipe agree."""
 
@@ -62,14 +74,14 @@ class AgreementModel(BaseModel):
     num_disputed: int
     num_settled: int
     groups: list[GroupModel]
+    pairs: list[PairModel]
+    """Each two reviewers, for a lead; only those that one is part of, for others."""
 
 
 def add_routes(app: FastAPI, site: Site) -> None:
     """Add the pages of this module."""
-    findings = Findings()
-    app.state.findings = findings
-    _add_agreement(app, site, findings)
-    _add_reviewers(app, site, findings)
+    _add_agreement(app, site, site.findings)
+    _add_reviewers(app, site, site.findings)
     _add_guidelines(app, site)
 
 
@@ -90,10 +102,11 @@ def _add_agreement(app: FastAPI, site: Site, findings: Findings) -> None:
             line=interval_line,
         )
 
-    @app.get("/api/recipes/{recipe}/agreement")
+    @app.get("/api/recipes/{recipe}/agreement", operation_id="read_agreement", tags=["read"])
     def read_agreement(request: Request, recipe: str) -> AgreementModel:
-        site.person(request)
-        return _as_model(recipe, findings.agreement(site.queue(recipe)))
+        """How far reviewers agree: all of them, for each kind, task and week, and each two of them."""
+        person = site.person(request)
+        return _as_model(recipe, findings.agreement(site.queue(recipe)), person)
 
 
 def visible_pairs(report: AgreementReport, person: Person) -> list[PairAgreement]:
@@ -101,7 +114,7 @@ def visible_pairs(report: AgreementReport, person: Person) -> list[PairAgreement
     return [pair for pair in report.pairs if person.may("lead") or person.name in (pair.one, pair.two)]
 
 
-def _as_model(recipe: str, report: AgreementReport) -> AgreementModel:
+def _as_model(recipe: str, report: AgreementReport, person: Person) -> AgreementModel:
     groups = [
         GroupModel(
             dimension=group.dimension,
@@ -117,8 +130,19 @@ def _as_model(recipe: str, report: AgreementReport) -> AgreementModel:
         )
         for group in report.groups
     ]
+    pairs = [
+        PairModel(
+            one=pair.one,
+            two=pair.two,
+            kind=pair.kind,
+            percent=_estimate(pair.percent),
+            kappa=_estimate(pair.kappa),
+            ac1=_estimate(pair.ac1),
+        )
+        for pair in visible_pairs(report, person)
+    ]
     numbers = {name: getattr(report, name) for name in ("num_items", "num_disputed", "num_settled")}
-    return AgreementModel(recipe=recipe, groups=groups, **numbers)
+    return AgreementModel(recipe=recipe, groups=groups, pairs=pairs, **numbers)
 
 
 def _estimate(found: Estimate) -> EstimateModel:

@@ -19,11 +19,17 @@ from curation.review.search.query import EXAMPLES, parse_query, set_filter
 from curation.review.search.query import Query as Wanted
 from curation.review.search.snippet import Piece, snippet
 from curation.review.search.words import fields_of
+from curation.review.web import api_search
 from curation.review.web.labels import DECISIONS, KINDS, REASONS
 from curation.review.web.site import Site
 
 STATES = {"open": "Open", "partial": "Partly voted", "disputed": "Disputed", "decided": "Decided", "withdrawn": "Withdrawn"}
-ORDERS: dict[Sort, str] = {"newest": "Newest first", "oldest": "Oldest first", "priority": "Judges disagree most"}
+ORDERS: dict[Sort, str] = {
+    "newest": "Newest first",
+    "oldest": "Oldest first",
+    "priority": "Judges disagree most",
+    "relevance": "Best match",
+}
 BULK = ("approve", "reject", "prefer_a", "prefer_b", "tie", "both_bad")
 
 Text = Annotated[str, Query(max_length=4_000)]
@@ -53,7 +59,8 @@ class Facet:
 
 
 def add_routes(app: FastAPI, site: Site) -> None:
-    """Add the pages of this module."""
+    """Add the pages of this module, and the same over the API."""
+    api_search.add_routes(app, site)
 
     @app.get("/recipes/{recipe}/items", response_class=HTMLResponse)
     @app.get("/recipes/{recipe}/search", response_class=HTMLResponse)

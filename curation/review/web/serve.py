@@ -25,6 +25,7 @@ from curation.review.web import accounts_routes
 from curation.review.web.app import create_app
 from curation.review.web.serving import Tls, check_bind, first_link, hold_database, public_url
 from curation.review.web.site import Identity, OnePerson
+from curation.synthesis.ledger.call_costs import LedgerCosts
 
 
 class DatabaseQueues(Mapping[str, ReviewQueue]):
@@ -91,12 +92,14 @@ def serve(
         stack.enter_context(hold_database(database))
         accounts = _open_accounts(home, stack) if login else None
         identity = AccountsIdentity(accounts, proxies=proxies, new_people=new_people) if accounts else _the_user()
-        app = create_app(DatabaseQueues(database, recipes), identity, dagster_url=dagster_url, hosts=hosts)
+        queues, costs = DatabaseQueues(database, recipes), LedgerCosts(home)
+        app = create_app(queues, identity, dagster_url=dagster_url, hosts=hosts, costs=costs)
         if accounts:
             provider = Provider(oidc, accounts) if oidc else None
             accounts_routes.add_routes(app, app.state.site, accounts, oidc=provider)
             announce(first_link(accounts, public_url(home, host, port, tls=tls)))
         stack.enter_context(deliveries_running(database))
+        app.state.site.load_templates()
         relax_collector()
         _listen(app, host, port, tls)
 

@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 import filelock
 
 from curation.database import Database
-from curation.errors import RemoteBindError, ServedTwiceError, TlsFileError
+from curation.errors import RemoteBindError
 from curation.home import Home
 from curation.review.accounts.accounts import Accounts
+from curation.review.errors import ServedTwiceError, TlsFileError
 
 
 class Tls(NamedTuple):

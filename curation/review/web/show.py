@@ -14,7 +14,6 @@ from typing import Literal
 from markupsafe import Markup, escape
 
 from curation.records import Message
-from curation.review.automatic import content_words
 
 MAX_DIFF_WORDS = 4_000
 """Longer texts are shown one after the other: the comparison takes time in the product of the lengths."""
@@ -87,13 +86,6 @@ def shorten_for_page(text: str, max_chars: int = MAX_PAGE_CHARS) -> Shortened:
     return Shortened(text=text[: end or max_chars], num_chars=len(text))
 
 
-def encodable(value: object) -> object:
-    """Replace halves of surrogate pairs, which no page can carry (Jinja calls this on everything that is printed)."""
-    if isinstance(value, str) and not value.isascii():
-        return type(value)(value.encode("utf-8", "replace").decode())
-    return value
-
-
 def pretty_json(text: str) -> str:
     """Return a JSON object or array with line breaks; empty if the text is none, or says nothing more that way."""
     try:
@@ -102,14 +94,6 @@ def pretty_json(text: str) -> str:
     except (ValueError, RecursionError):
         return ""
     return pretty if isinstance(parsed, dict | list) and pretty != text.strip() else ""
-
-
-def highlight(passage: str, answer: str) -> Markup:
-    """Return a passage as HTML in which the words of the answer are marked."""
-    wanted = content_words(answer)
-    parts = re.split(r"(\w+)", passage)
-    marked = (Markup("<mark>{}</mark>").format(reveal(part)) if part.casefold() in wanted else reveal(part) for part in parts)
-    return Markup("").join(marked)
 
 
 def diff_words(old: str, new: str) -> list[Change]:

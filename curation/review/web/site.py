@@ -8,7 +8,7 @@ return site.render("pace.html", request, recipe=recipe, person=person)
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
@@ -20,13 +20,16 @@ from fastapi.responses import HTMLResponse
 from curation.errors import TunewrightError
 from curation.review.accounts.person import Person, Role
 from curation.review.items import shown_record_key
+from curation.review.payload import encodable
 from curation.review.queue import ReviewQueue
 from curation.review.reviewers.findings import Findings
 from curation.review.web import labels, markdown, masks, show
 from curation.review.web.preferences import Preferences, read_preferences
 from curation.review.web.sections import find_links, has_route
+from curation.synthesis.ledger.call_costs import CostOfCalls
 
 TEMPLATES = Path(__file__).parent / "templates"
+_FIRST_TEMPLATES = ("layout.html", "macros.html", "queue.html", "item.html", "item_form.html", "item_context.html")
 
 
 class LoginNeededError(TunewrightError):
@@ -45,6 +48,14 @@ class Identity(Protocol):
         ...
 
 
+class CostSource(Protocol):
+    """Tells what calls to models cost."""
+
+    def read(self, request_ids: Sequence[str]) -> CostOfCalls | None:
+        """Return what calls cost, or None if that cannot be read."""
+        ...
+
+
 class OnePerson:
     """Takes everybody who can reach the app for one person: for a machine that only they use, and for tests."""
 
@@ -59,9 +70,17 @@ class OnePerson:
 class Site:
     """The queues, the people and the templates of one review app. Thread-safe."""
 
-    def __init__(self, queues: Mapping[str, ReviewQueue], identity: Identity, *, dagster_url: str = "") -> None:
+    def __init__(
+        self,
+        queues: Mapping[str, ReviewQueue],
+        identity: Identity,
+        *,
+        dagster_url: str = "",
+        costs: CostSource | None = None,
+    ) -> None:
         self.queues = queues
         self.identity = identity
+        self.costs = costs
         self.findings = Findings()
         self._environment = _environment(dagster_url)
 
@@ -104,6 +123,11 @@ class Site:
         """Fill a template; everything printed is escaped, and a name that is missing is an error."""
         return self._environment.get_template(template).render(**values)
 
+    def load_templates(self) -> None:
+        """Compile what every reviewer waits for first: were it left to their requests, each of those would do it at once."""
+        for name in _FIRST_TEMPLATES:
+            self._environment.get_template(name)
+
     def render(self, template: str, request: Request, *, status_code: int = 200, **values: Any) -> HTMLResponse:
         """Answer a request with a page."""
         person = values["person"] if "person" in values else self.visitor(request)
@@ -126,7 +150,7 @@ def _environment(dagster_url: str) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=show.encodable,
+        finalize=encodable,
         auto_reload=False,
         cache_size=-1,
     )
@@ -142,6 +166,7 @@ def _environment(dagster_url: str) -> jinja2.Environment:
         masks=masks.mark_masks,
         record_key=shown_record_key,
         reason_words=labels.reason_words,
+        as_seen=labels.as_seen,
         query=lambda values: urlencode({name: value for name, value in values.items() if value not in ("", None)}),
         when=lambda moment: f"{moment[:10]} {moment[11:16]} UTC",
         thousands=lambda number: f"{number:,}",
@@ -149,7 +174,7 @@ def _environment(dagster_url: str) -> jinja2.Environment:
     return environment
 
 
-_ASKED_FOR = ("/account", "/people", "/recipes/{recipe}/items/{item}/history")
+_ASKED_FOR = ("/account", "/people", "/recipes/{recipe}/items/{item}/history", "/recipes/{recipe}/items/{item}/cost")
 """Paths that templates link to only where the app has them."""
 _WORDS: dict[str, Any] = {
     "decisions": labels.DECISIONS,

@@ -13,12 +13,13 @@ import re
 from collections.abc import Sequence, Set
 from typing import Any
 
+from curation.cited_answer import Citation
 from curation.config import check, config
 from curation.ids import stable_fraction
 from curation.records import Example, Message, SourceSpan
 from curation.synthesis.asking import Answer, Ask, Session
 from curation.synthesis.chunks import Chunk
-from curation.synthesis.citations import Citation, format_answer
+from curation.synthesis.citations import format_answer
 from curation.synthesis.grounding import (
     Source,
     count_flagged,

@@ -12,12 +12,13 @@ A question that the document does not answer gets one fixed refusal, so that a m
 import functools
 from collections.abc import Sequence
 
+from curation.cited_answer import Citation
 from curation.config import check, config
 from curation.ids import stable_fraction
 from curation.records import Document, Example, Message, SourceSpan
 from curation.synthesis.asking import Answer, Ask, Session
 from curation.synthesis.chunks import Chunk
-from curation.synthesis.citations import Citation, format_answer
+from curation.synthesis.citations import format_answer
 from curation.synthesis.grounding import (
     Source,
     count_flagged,

@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from curation.character_f import chrf
 from curation.config import check, config
 from curation.ids import hash_text, stable_bucket, stable_fraction
 from curation.records import Document
 from curation.synthesis.asking import Answer, Ask, Session
-from curation.synthesis.character_f import chrf
 from curation.synthesis.methods.invented_rows import (
     InventedRows,
     Origin,

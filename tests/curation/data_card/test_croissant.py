@@ -20,7 +20,7 @@ VALIDATOR = Path(sys.executable).with_name("mlcroissant")
 
 def validate(file: Path) -> subprocess.CompletedProcess[str]:
     command = [str(VALIDATOR), "validate", "--jsonld", str(file)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
 
 
 @pytest.fixture

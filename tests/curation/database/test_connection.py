@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from curation.database import Database
 from curation.errors import DatabaseError
+from curation.home import Home
 
 MIGRATION = """
 import sqlalchemy as sa
@@ -140,7 +142,7 @@ def test_processes_that_start_together_migrate_once(location: Path | str, migrat
     )
     command = [sys.executable, "-c", code, str(location), str(migrations)]
     children = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    complaints = [child.communicate(timeout=60)[1] for child in children]
+    complaints = [child.communicate(timeout=300)[1] for child in children]
     assert [child.returncode for child in children] == [0, 0], complaints
 
 
@@ -163,6 +165,25 @@ def test_password_of_an_unreachable_server_is_not_shown(migrations: Path) -> Non
         Database.open(url, concern="notes", migrations=migrations)
     assert "hunter2-secret" not in str(caught.value)
     assert "127.0.0.1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "somebody:hunter2-secret@host/name",
+        "postgresql:/somebody:hunter2-secret@host/name",
+        "postgresql://somebody:hunter2@secret@host:name",
+        "postgresql://somebody:hunter2-secret",
+        "://somebody:hunter2-secret@host/name",
+    ],
+)
+def test_what_is_no_address_is_named_without_the_password(address: str, tmp_path: Path, migrations: Path) -> None:
+    home = Home(path=tmp_path, store_url=str(tmp_path), database_url=address, review_url="")
+    with pytest.raises(DatabaseError, match="no address such as postgresql://user@host/name") as caught:
+        home.database("notes", migrations)
+    assert "hunter2" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "***" in str(caught.value)
 
 
 def test_a_missing_table_at_reading_is_an_error_of_the_database(tmp_path: Path, migrations: Path) -> None:
@@ -188,3 +209,52 @@ def test_a_file_damaged_after_it_was_opened_is_an_error_of_the_database(tmp_path
             keys(second)
     finally:
         second.close()
+
+
+@pytest.mark.postgres
+def test_processes_that_wait_for_each_other_in_a_circle_go_on(postgres_url: str, migrations: Path) -> None:
+    """What two processes write together takes locks in opposite orders: refused as a deadlock, run anew, written once."""
+    one, other = (Database.open(postgres_url, concern="notes", migrations=migrations) for _ in range(2))
+    one.write(lambda connection: connection.execute(INSERT, [{"key": "a"}, {"key": "b"}]))
+    both_hold_one = threading.Barrier(2)
+    lock = sa.text("SELECT key FROM notes WHERE key = :key FOR UPDATE")
+    tries: list[str] = []
+
+    def first(name: str, row: str, connection: sa.Connection) -> None:
+        connection.execute(lock, {"key": row})
+        tries.append(name)
+        if tries.count(name) == 1:
+            both_hold_one.wait(timeout=60)
+        connection.execute(INSERT, {"key": name})
+
+    def second(name: str, row: str, connection: sa.Connection) -> None:
+        connection.execute(lock, {"key": row})
+        connection.execute(INSERT, {"key": name})
+
+    def write_together(database: Database, name: str, rows: str) -> list[threading.Thread]:
+        is_at_work, is_queued = threading.Event(), threading.Event()
+
+        def wait(_: sa.Connection) -> None:
+            is_at_work.set()
+            is_queued.wait(timeout=60)
+
+        works = (
+            wait,
+            lambda connection: first(f"{name} first", rows[0], connection),
+            lambda connection: second(f"{name} second", rows[1], connection),
+        )
+        threads = [threading.Thread(target=database.write, args=(work,)) for work in works]
+        for number, thread in enumerate(threads):  # they queue up in this order behind the work that waits
+            thread.start()
+            assert is_at_work.wait(timeout=60)
+            while len(database._writer._waiting) < number:
+                time.sleep(0.001)
+        is_queued.set()
+        return threads
+
+    for thread in [*write_together(one, "one", "ab"), *write_together(other, "other", "ba")]:
+        thread.join(timeout=120)
+    assert keys(one) == ["a", "b", "one first", "one second", "other first", "other second"]
+    assert len(tries) > 2, "there was no deadlock"
+    for database in (one, other):
+        database.close()

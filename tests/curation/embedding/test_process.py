@@ -41,7 +41,7 @@ def is_alive(number: int) -> bool:
         return False
 
 
-def wait_until_gone(number: int, seconds: float = 10.0) -> bool:
+def wait_until_gone(number: int, seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while is_alive(number) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -108,7 +108,7 @@ def test_the_process_dies_with_its_parent(tmp_path: Path, busy: bool) -> None:
         f"process.WORKER = ({FAKE!r},)\n"
         f"embedder = process.ProcessEmbedder({folder!r})\n"
         "embedder.dimension\n"
-        "print(embedder.process_id, flush=True)\n" + ("embedder.embed(['a'])\n" if busy else "time.sleep(60)\n")
+        "print(embedder.process_id, flush=True)\n" + ("embedder.embed(['a'])\n" if busy else "time.sleep(600)\n")
     )
     root = str(Path(process.__file__).parent.parent.parent)
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": root})

@@ -245,8 +245,11 @@ def test_adversarial_texts_take_no_time() -> None:
     """Each of these once sends a careless pattern into the night; the whole list takes seconds even on a slow machine."""
     config = RuleConfig(max_prompt_chars=10**6, max_answer_chars=10**6)
     for text in _cpu_bound_texts():
-        find_problems(example(text, text + "x"), config)
-        find_problems(example("Write Python as JSON only.", "```python\n" + text + "\n```\n```json\n" + text), config)
+        for row in (
+            example(text, text + "x"),
+            example("Write Python as JSON only.", "```python\n" + text + "\n```\n```json\n" + text),
+        ):
+            assert find_problem(row, config) == next(iter(find_problems(row, config)), None), text[:20]
 
 
 def test_provenance_does_not_matter() -> None:

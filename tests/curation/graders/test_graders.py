@@ -7,7 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from curation.errors import UnknownGraderError
-from curation.graders.grade import final_part
+from curation.graders.grade import Grade, final_part
 from curation.graders.registry import GRADERS, grade
 from curation.records import Message, Provenance, VerifiableTask
 
@@ -79,6 +79,12 @@ def test_no_text_makes_a_grader_raise(answer: str, reference: str) -> None:
 def test_a_marked_number_is_found_behind_any_reasoning(number: int, reasoning: str) -> None:
     assert GRADERS["number"](f"{reasoning} 7\n#### {number:,}", str(number)).is_right
     assert not GRADERS["number"](f"{reasoning} {number}\n#### {number + 1}", str(number)).is_right
+
+
+@hypothesis.given(st.floats())
+def test_a_wrong_answer_earns_less_than_a_right_one_whatever_its_share(share: float) -> None:
+    assert 0 <= Grade(False, "", share=share).reward < 1
+    assert Grade(True, "", share=share).reward == 1
 
 
 def test_the_last_mark_counts() -> None:

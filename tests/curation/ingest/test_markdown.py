@@ -59,4 +59,4 @@ def test_spans_are_ordered_disjoint_and_not_empty(text: str) -> None:
 def test_hostile_markdown_is_parsed_quickly(text: str) -> None:
     start = time.monotonic()
     parse_markdown(text, "file")
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 60

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from curation.judging.length_control import correct_margin, fit_length_control, length_correlation
+from curation.judging.length_control import controlled_interval, correct_margin, fit_length_control, length_correlation
 
 GENERATOR = np.random.default_rng(7)
 MOSTLY_LONGER = GENERATOR.normal(60.0, 100.0, 800)
@@ -20,8 +20,7 @@ def test_a_judge_of_length_alone_comes_to_a_half() -> None:
         assert fit.slope > 5
         assert fit.correlation > 0.8
         rates.append(fit.controlled)
-    assert np.mean(rates) == pytest.approx(0.5, abs=0.04)
-    assert all(0.4 < rate < 0.62 for rate in rates)
+    assert rates == pytest.approx([0.5] * 10, abs=0.03)
 
 
 def test_a_judge_of_quality_keeps_its_verdict() -> None:
@@ -41,6 +40,38 @@ def test_the_coefficients_of_a_known_model_are_found() -> None:
     assert fit.intercept == pytest.approx(0.4, abs=0.05)
     assert fit.slope == pytest.approx(1.5, abs=0.1)
     assert fit.controlled == pytest.approx(1 / (1 + np.exp(-0.4)), abs=0.012)
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.5])
+def test_the_interval_holds_what_is_true_and_a_planted_advantage_is_found(slope: float) -> None:
+    num_covered = 0
+    for seed in range(8):
+        generator = np.random.default_rng(seed)
+        delta = generator.normal(60.0, 100.0, 400)
+        chance = 1 / (1 + np.exp(-np.log(1.5) - slope * np.tanh(delta / 117)))
+        preferences = (generator.random(400) < chance).astype(float)
+        fit = fit_length_control(delta.tolist(), preferences.tolist())
+        low, high = controlled_interval(delta.tolist(), preferences.tolist(), range(400), num_resamples=100)
+        assert low < fit.controlled < high
+        assert high - low < 0.17
+        num_covered += low <= 0.6 <= high
+    assert num_covered >= 6
+
+
+def test_where_length_decides_everything_nothing_is_claimed_about_equal_length() -> None:
+    preferences = (MOSTLY_LONGER > 0).astype(float)
+    low, high = controlled_interval(MOSTLY_LONGER.tolist(), preferences.tolist(), range(800), num_resamples=200)
+    assert low < 0.1
+    assert high > 0.9
+
+
+def test_pairs_of_one_group_are_drawn_together() -> None:
+    deltas = np.repeat(GENERATOR.normal(0.0, 100.0, 60), 10)
+    preferences = np.repeat((GENERATOR.random(60) < 0.6).astype(float), 10)
+    alone = controlled_interval(deltas.tolist(), preferences.tolist(), range(600), num_resamples=300)
+    grouped = controlled_interval(deltas.tolist(), preferences.tolist(), (np.arange(600) // 10).tolist(), num_resamples=300)
+    assert grouped[1] - grouped[0] > 1.8 * (alone[1] - alone[0])
+    assert controlled_interval([], [], []) == (0.0, 1.0)
 
 
 def test_a_margin_loses_what_length_explains() -> None:

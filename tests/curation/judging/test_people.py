@@ -17,9 +17,12 @@ from curation.records import Decision, Example, JudgeVote, Message, Provenance, 
 from tests.curation.judging.ruled_judge import judge_config
 
 
-def verdict(key: str, decision: Decision, *, reviewer: str = "ann", sequence: int = 1, automatic: bool = False) -> Verdict:
+def verdict(
+    key: str, decision: Decision, *, reviewer: str = "ann", sequence: int = 1, automatic: bool = False, supersedes: int = 0
+) -> Verdict:
     return Verdict(
         key=key,
+        supersedes=supersedes,
         sequence=sequence,
         decision=decision,
         reviewer=reviewer,
@@ -65,6 +68,18 @@ def test_only_the_newest_verdict_of_a_person_counts() -> None:
     assert (found.num_items, found.num_verdicts, found.observed) == (3, 4, 0.75)
     assert found.kappa.num_clusters == 3
     assert agree_with_people(labels, verdicts[::-1]) == found  # type: ignore[arg-type]
+
+
+def test_what_was_undone_does_not_count() -> None:
+    verdicts = [
+        verdict("one", "approve", sequence=1),
+        verdict("one", "undo", sequence=3, supersedes=1),
+        verdict("two", "reject", sequence=2),
+        verdict("two", "approve", sequence=4),
+        verdict("two", "undo", sequence=5, supersedes=2),
+    ]
+    found = agree_with_people({"one": "good", "two": "good"}, verdicts)
+    assert (found.num_items, found.num_verdicts, found.observed) == (1, 1, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -175,10 +175,10 @@ def test_time_is_linear_on_hostile_text(text: str) -> None:
     find_findings(half[:200], CONFIG)
     times = []
     for part in (half, text):
-        started = time.process_time()
+        started = time.thread_time()
         find_findings(part, CONFIG)
-        times.append(time.process_time() - started)
-    assert times[1] < 3 * times[0] + 0.5
+        times.append(time.thread_time() - started)
+    assert times[1] < 3 * times[0] + 2
 
 
 @settings(max_examples=200, deadline=None)

@@ -10,6 +10,13 @@ from curation.database import Database
 from curation.records import Example, Message, PreferencePair, Provenance, SourceSpan
 from curation.review import schema
 from curation.review.queue import ReviewQueue
+from curation.review.web.markdown import render
+
+
+@pytest.fixture(autouse=True)
+def _time_to_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause of the garbage collector, or a slow machine, makes no Markdown plain text."""
+    monkeypatch.setattr(render, "__kwdefaults__", {"max_seconds": 60.0})
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from curation.records import Example, PreferencePair
+from curation.records import Example, PreferencePair, VerifiableTask
 from curation.review.automatic import run_automatic_reviewers
 from curation.review.config import ReviewConfig
 from curation.review.items import build_items
@@ -75,3 +75,24 @@ def test_running_again_records_nothing_and_new_evidence_is_judged_anew(
     verdicts = queue.verdicts_after(0)
     assert len(verdicts) == 3
     assert all(verdict.reviewer_kind == "automatic" and verdict.reviewer.startswith("automatic:") for verdict in verdicts)
+
+
+def test_a_task_is_approved_or_rejected_by_the_same_rules(queue: ReviewQueue, make_example: Callable[..., Example]) -> None:
+    made, written = make_example(1), make_example(2, depth=0)
+    tasks = [
+        VerifiableTask(
+            key=row.key,
+            task="arithmetic",
+            prompt=row.prompt,
+            reference="42",
+            grader="number",
+            group=row.group,
+            provenance=row.provenance,
+        )
+        for row in (made, written)
+    ]
+    items = build_items([], [], lambda _: "", CONFIG, tasks=tasks)
+    queue.sync_items(items, CONFIG)
+    run_automatic_reviewers(queue, items, CONFIG)
+    said = {item.record_key: queue.current_verdicts("automatic")[item.key].decision for item in items}
+    assert said == {made.key: "reject", written.key: "approve"}

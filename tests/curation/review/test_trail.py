@@ -102,7 +102,7 @@ def test_downloads_hold_everything_and_calculate_nothing(
 
 
 def wait_for(watch: ChainWatch) -> str:
-    for _ in range(200):
+    for _ in range(3000):
         if watch.state("demo").status != "running":
             break
         time.sleep(0.02)
@@ -123,3 +123,24 @@ def test_the_chain_is_checked_and_the_outcome_kept(both: ReviewQueue, said: Call
     watch.start(both, "Lea")
     assert wait_for(watch) == "broken"
     assert "3" in watch.state("demo").problem
+
+
+def test_a_check_that_fails_in_any_way_says_so_and_can_be_started_again(
+    queue: ReviewQueue, said: Callable[[ReviewQueue], list[ReviewItem]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = ChainWatch()
+    said(queue)
+    with monkeypatch.context() as broken:
+        broken.setattr(ChainWatch, "_walk", lambda *_: 1 // 0)
+        watch.start(queue, "Lea")
+        assert wait_for(watch) == "failed"
+    assert "ZeroDivisionError" in watch.state("demo").problem
+    watch.start(queue, "Lea")
+    assert wait_for(watch) == "intact"
+
+
+def test_no_cell_of_the_download_becomes_two(queue: ReviewQueue, said: Callable[[ReviewQueue], list[ReviewItem]]) -> None:
+    items = said(queue)
+    queue.submit(items[5].key, "reject", "Bob", reason="other: a;=HYPERLINK(1)")
+    lines = b"".join(as_csv(each_entry(queue, Wanted()))).decode().splitlines()
+    assert '"other: a;=HYPERLINK(1)"' in lines[-1]  # where a semicolon parts cells, an unquoted one begins a formula

@@ -4,7 +4,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from curation.synthesis.citations import Citation, CitedAnswer, format_answer, has_marks, read_cited_answer
+from curation.cited_answer import Citation, CitedAnswer, read_cited_answer
+from curation.synthesis.citations import format_answer, has_marks
 from curation.synthesis.parse import UnusableError
 
 plain = st.text(min_size=1, max_size=60).filter(lambda text: not has_marks(text) and text.strip() == text)

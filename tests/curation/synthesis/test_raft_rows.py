@@ -6,8 +6,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from curation.cited_answer import Citation
 from curation.records import Provenance, SourceSpan
-from curation.synthesis.citations import Citation, has_marks
+from curation.synthesis.citations import has_marks
 from curation.synthesis.distractors import Passage
 from curation.synthesis.parse import UnusableError
 from curation.synthesis.raft_rows import RaftParts, build_raft_row, read_raft_row

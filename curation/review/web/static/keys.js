@@ -1,11 +1,22 @@
 // Keys. Every control that has one says so in its data-key attribute ("a", or "g w" for one after the other) and what it does
-// in data-label; the sheet behind `?` lists exactly those.
+// in data-label; the sheet behind `?` lists exactly those. A second key for the same is in data-also.
 
 import { busy } from "./travel.js";
 import { openPanel, onItemKey } from "./panels.js";
 
 const PREFIX_MS = 1500;
-const ALWAYS = [["Ctrl Enter", "save the edit"], ["Esc", "close"], ["?", "this sheet"]];
+// What has no control of its own: where it is found, the keys, and what they do.
+const OTHERS = [
+  ["#edit [data-sends]", "Ctrl Enter", "save the edit"],
+  ["#reject [data-number]", "1-9", "while rejecting: the reason with that number"],
+  ["#reject [data-sends]", "Enter", "while rejecting: reject"],
+  ["#hits .item-row", "j", "the next item"],
+  ["#hits .item-row", "k", "the item before"],
+  ["#hits .item-row", "Enter", "open the item that is in focus"],
+  ["#hits input[type=checkbox]", "x", "tick the item that is in focus"],
+  ["body", "Esc", "close"],
+  ["body", "?", "this sheet"],
+];
 
 let prefix = "";
 let prefixTimer = 0;
@@ -47,8 +58,8 @@ function runKey(key, target) {
   const wanted = prefix ? `${prefix} ${key}` : key;
   setPrefix("");
   if ((key === "Enter" || key === " ") && target !== document.body) return false;
-  const controls = [...document.querySelectorAll("[data-key]")];
-  const found = controls.filter((control) => control.dataset.key === wanted && !control.disabled);
+  const controls = findControls();
+  const found = controls.filter((control) => control.dataset.key === wanted || control.dataset.also === wanted);
   if (found.length) {
     performance.clearMarks("key-pressed");
     performance.mark("key-pressed");
@@ -60,6 +71,12 @@ function runKey(key, target) {
     return true;
   }
   return false;
+}
+
+// Every control that has a key now; what a key does is what the first of them does.
+function findControls() {
+  const controls = [...document.querySelectorAll("main [data-key]"), ...document.querySelectorAll("[data-key]")];
+  return [...new Set(controls)].filter((control) => !control.disabled);
 }
 
 function setPrefix(value) {
@@ -94,14 +111,16 @@ function showHelp() {
   const help = document.getElementById("help") ?? buildHelp();
   const seen = new Set();
   const rows = [];
-  const controls = [...document.querySelectorAll("main [data-key]"), ...document.querySelectorAll("[data-key]")];
-  for (const control of controls) {
+  for (const control of findControls()) {
     const label = control.dataset.label ?? control.textContent.trim();
-    if (seen.has(control.dataset.key) || !label) continue;
-    seen.add(control.dataset.key);
-    rows.push([control.dataset.key, label]);
+    for (const keys of [control.dataset.key, control.dataset.also]) {
+      if (!keys || seen.has(keys)) continue;
+      seen.add(keys);
+      rows.push([keys, label]);
+    }
   }
-  help.querySelector(".keys").replaceChildren(...[...rows, ...ALWAYS].map(([keys, label]) => row(keys, label)));
+  const others = OTHERS.filter(([place]) => document.querySelector(place)).map(([, keys, label]) => [keys, label]);
+  help.querySelector(".keys").replaceChildren(...[...rows, ...others].map(([keys, label]) => row(keys, label)));
   help.showModal();
 }
 

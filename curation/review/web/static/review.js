@@ -1,6 +1,7 @@
 // The review pages work without this file; with it, nothing needs a mouse, nothing typed is lost, and items follow at once.
 
 import { banner, dropBanner } from "./banners.js";
+import { onToggle } from "./costs.js";
 import { showDiff } from "./diff.js";
 import { dropDraft, forgetOldDrafts, resetFields, restoreDraft, saveDraft } from "./drafts.js";
 import { keepHold } from "./hold.js";
@@ -14,6 +15,7 @@ let isSure = null;
 
 function onShown({ isSwapped = false } = {}) {
   shownAt = performance.now();
+  showSection();
   isSure = null;
   const item = document.getElementById("item");
   if (item) {
@@ -24,6 +26,13 @@ function onShown({ isSwapped = false } = {}) {
     keepHold();
   }
   if (isSwapped) announce();
+}
+
+// On a phone the pages of a queue are a strip wider than the screen: it begins where the current one is in sight.
+function showSection() {
+  const link = document.querySelector(".sections [aria-current]");
+  const strip = link?.closest(".sections");
+  if (strip) strip.scrollLeft = link.offsetLeft - (strip.clientWidth - link.offsetWidth) / 2;
 }
 
 function restore(item) {
@@ -136,6 +145,7 @@ document.addEventListener("keydown", onKey);
 document.addEventListener("submit", onSubmit);
 document.addEventListener("input", onInput);
 document.addEventListener("click", onClick);
+document.addEventListener("toggle", onToggle, true);
 document.addEventListener("page:shown", (event) => onShown(event.detail));
 window.addEventListener("popstate", () => location.reload());
 window.addEventListener("pageshow", (event) => {

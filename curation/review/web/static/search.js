@@ -19,13 +19,13 @@ function tick() {
   const row = rows().find((each) => each.parentElement.contains(document.activeElement));
   const box = row?.parentElement.querySelector("input[type=checkbox]");
   if (!box) return false;
-  box.checked = !box.checked;
+  box.click();
   return true;
 }
 
 function onListKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || isTyping(event.target)) return;
-  if (document.querySelector("dialog[open]")) return;
+  if (document.querySelector("dialog[open]") || document.documentElement.dataset.shortcuts === "off") return;
   if (event.key === "j" || event.key === "k") move(event.key === "j" ? 1 : -1);
   else if (event.key !== "x" || !tick()) return;
   event.preventDefault();

@@ -123,7 +123,10 @@ def test_spoiled_rows_give_records_or_reasons(good: dict[str, Any], trim: bool, 
     rows = [good, good, spoiled if isinstance(spoiled, dict) and all(isinstance(name, str) for name in spoiled) else {}]
     source = SourceConfig(name="s", kind="files", path="x", role="demonstrations", shape=ShapeConfig(trim_to_assistant=trim))
     head = [Row(number, row) for number, row in enumerate(rows, 1)]
-    for shaper in (open_shaper(source, "x", head[:2]), open_shaper(source, "x", head[2:])):
+    of_good, of_spoiled = open_shaper(source, "x", head[:2]), open_shaper(source, "x", head[2:])
+    assert not isinstance(of_good, ShapeProblem)
+    assert isinstance(of_spoiled, ShapeProblem) or of_spoiled.convert("s/x#1", head[2]) is not None
+    for shaper in (of_good, of_spoiled):
         if not isinstance(shaper, ShapeProblem):
             _check(head, shaper, shaper)
 

@@ -10,7 +10,11 @@ import hypothesis.strategies as st
 import pytest
 
 from curation.database import Database
-from curation.errors import (
+from curation.review.accounts.accounts import INVITATION_SECONDS, Accounts
+from curation.review.accounts.names import name_key, read_person_name
+from curation.review.accounts.sessions import IDLE_SECONDS, MAX_SECONDS
+from curation.review.accounts.tables import MIGRATIONS
+from curation.review.errors import (
     InvitationInvalidError,
     LastLeadError,
     LoginRefusedError,
@@ -21,10 +25,6 @@ from curation.errors import (
     TooManyTriesError,
     UnknownPersonError,
 )
-from curation.review.accounts.accounts import INVITATION_SECONDS, Accounts
-from curation.review.accounts.names import name_key, read_person_name
-from curation.review.accounts.sessions import IDLE_SECONDS, MAX_SECONDS
-from curation.review.accounts.tables import MIGRATIONS
 from tests.curation.review.accounts.conftest import FAST, PASSWORD, Clock
 
 pytestmark = pytest.mark.slow
@@ -92,6 +92,9 @@ def test_one_link_used_by_many_at_once_admits_one(accounts: Accounts, ada: str) 
         "Automatic:x",
         "AUTOMATIC :x",
         "\u0430utomatic:x",
+        "import:Ada",
+        "Label_Studio: 7",
+        "\u0430rgilla:ada",
         "a\u202eb",
         "a\u200bb",
         "a\0b",

@@ -23,9 +23,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from curation.errors import SingleSignOnError, SingleSignOnMissingError, TooManyTriesError
 from curation.review.accounts.accounts import Accounts
 from curation.review.accounts.oidc import FLOW_SECONDS, Begun, Entered, Provider, ProviderConfig
+from curation.review.errors import SingleSignOnError, SingleSignOnMissingError, TooManyTriesError
 from tests.curation.review.accounts.conftest import Clock
 
 pytestmark = pytest.mark.slow

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from curation.errors import BackupError
 from curation.home import Home
 from curation.records import ReviewItem
 from curation.review.config import ReviewConfig
+from curation.review.errors import BackupError
 from curation.review.exchange.backup import backup, restore
 from curation.review.queue import ReviewQueue, open_queue
 

@@ -3,13 +3,15 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from curation.errors import ReviewFileError
-from curation.records import Example, PreferencePair
+from curation.records import Document, Example, PreferencePair
 from curation.review.config import ReviewConfig
+from curation.review.documents import DocumentReview, build_document_items
+from curation.review.errors import ReviewFileError
 from curation.review.exchange.export import export_items, export_training
 from curation.review.exchange.reviewed import iter_reviewed
 from curation.review.exchange.training_rows import iter_training_rows, kto_labels
@@ -118,3 +120,46 @@ def test_labels_come_from_approval_and_rejection_alone(queue: ReviewQueue, make_
     assert [(label.provenance.parents, label.is_desirable) for label in labels] == [
         ((examples[0].key,), True), ((examples[1].key,), False),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "num"), [("approve", 1), ("reject", 0), ("edit", 0), ("", 0)])
+def test_nothing_is_trained_on_that_rests_on_a_document_which_was_not_approved(
+    queue: ReviewQueue, make_example: Callable[..., Example], said: str, num: int
+) -> None:
+    config, example = ReviewConfig(documents="all"), make_example(1)
+    mixed, of_mixed = (
+        replace(
+            row,
+            key=f"api#{name}/0",
+            provenance=replace(row.provenance, spans=(), parents=parents),  # made of several rows, so it cites nothing itself
+        )
+        for name, row, parents in (
+            ("mixed", make_example(3), (make_example(2).key, example.key)),
+            ("of_mixed", make_example(4), ("api#mixed/0", make_example(2).key)),
+        )
+    )
+    document = Document(
+        key=example.provenance.spans[0].document_key,
+        source="api",
+        title="1",
+        kind="text",
+        text="Ada lives in London.",
+        sections=(),
+        group="f1",
+        license="",
+        output_terms="",
+    )
+    kept, rejected = make_example(2), make_example(1, "another answer")
+    items = build_items([example, kept, rejected, mixed, of_mixed], [], lambda _: "", config)
+    (item,) = build_document_items(DocumentReview(documents=[document]), config)
+    queue.sync_items([*items, item], config)
+    for each in items:
+        is_bad = each.answer == "another answer"
+        queue.submit(each.key, "reject" if is_bad else "approve", "Ada", reason="wrong" if is_bad else "")
+    if said:
+        text = "Somebody lives in London." if said == "edit" else ""
+        queue.submit(item.key, said, "Ada", reason="private", edited_answer=text)  # type: ignore[arg-type]
+    for made in (example, mixed, of_mixed):
+        assert len([row for row in iter_training_rows(queue, "sft") if row.key == made.key]) == num
+    assert len([row for row in iter_training_rows(queue, "kto") if "f1#" in row.key]) == 2 * num
+    assert [row.key for row in iter_training_rows(queue, "sft") if "f2#" in row.key] == [kept.key]

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from curation.errors import ReviewFileError
 from curation.review.config import ReviewConfig
+from curation.review.errors import ReviewFileError
 from curation.review.exchange import import_items as module
-from curation.review.exchange.import_items import import_items
+from curation.review.exchange.import_items import STEP, import_items
 from curation.review.exchange.incoming import Reading
 from curation.review.exchange.shapes import read_incoming
 from curation.review.exchange.typed_rows import WrongRowError
 from curation.review.queue import ReviewQueue
+from curation.review.search.find import find_all
+from curation.review.search.query import parse_query
 
 pytestmark = pytest.mark.slow
 
@@ -161,6 +163,21 @@ def test_training_files_become_pairs_and_chats(queue: ReviewQueue, tmp_path: Pat
     ]  # fmt: skip
 
 
+def test_one_answer_of_a_pair_may_be_empty_but_not_missing(queue: ReviewQueue, tmp_path: Path) -> None:
+    rows = [
+        {"kind": "pair", "prompt": "P1", "response_a": "", "response_b": "B", "votes": [{"reviewer": "Ada", "decision": "b"}]},
+        {"kind": "pair", "prompt": "P2", "response_a": "A", "response_b": ""},
+        {"kind": "pair", "prompt": "P3", "response_a": "", "response_b": " "},
+        {"kind": "pair", "prompt": "P4", "response_a": "A"},
+        {"prompt": "P5", "answer": ""},
+    ]
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    report = import_items(queue, file)
+    assert {(entry.item.answer, entry.item.alternative) for entry in queue.list_items()} == {("", "B"), ("A", "")}
+    assert (report.num_added, report.num_votes, report.refused) == (2, 1, {"missing_value": 2, "wrong_value": 1})
+
+
 def test_what_is_there_stays(queue: ReviewQueue, items: Any, tmp_path: Path) -> None:
     queue.sync_items(items, ReviewConfig(lease_minutes=30, overlap=2))
     import_items(queue, write(tmp_path / "a.jsonl", GOOD))
@@ -172,3 +189,42 @@ def test_what_is_there_stays(queue: ReviewQueue, items: Any, tmp_path: Path) -> 
 def test_what_is_no_file_of_rows_is_named(name: str, queue: ReviewQueue, tmp_path: Path) -> None:
     with pytest.raises(ReviewFileError):
         import_items(queue, tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "csv"])
+def test_progress_says_how_far_it_is(suffix: str, queue: ReviewQueue, tmp_path: Path) -> None:
+    rows = [{"id": f"r{number}", "prompt": f"Why {number}?", "answer": "So. " * 50} for number in range(2 * STEP)]
+    path = tmp_path / f"rows.{suffix}"
+    if suffix == "csv":
+        lines = [",".join(row.values()) for row in rows]
+        path.write_text("\n".join(["id,prompt,answer", *lines]) + "\n")
+    else:
+        path.write_text("\n".join(map(json.dumps, rows)) if suffix == "jsonl" else json.dumps(rows))
+    told: list[tuple[int, float]] = []
+    assert import_items(queue, path, progress=lambda num, share: told.append((num, share))).num_added == 2 * STEP
+    assert sum(num for num, _ in told) == 2 * STEP
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert 0.3 < shares[0] <= shares[-1] <= 1.0
+
+
+def test_an_import_that_was_stopped_goes_on(queue: ReviewQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PART", 100)
+    monkeypatch.setattr(module, "STEP", 50)
+    path = write(tmp_path / "rows.jsonl", *({"id": f"r{n}", "prompt": f"Why {n}?", "answer": "So."} for n in range(400)))
+    num_read = 0
+
+    def stop(num: int, _: float) -> None:
+        nonlocal num_read
+        num_read += num
+        if num_read == 250:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_items(queue, path, progress=stop)
+    assert queue.counts().num_items == 200, "what was stored stays, whole parts only"
+    again = import_items(queue, path)
+    assert (again.num_added, again.num_present) == (200, 200)
+    assert queue.counts().num_items == 400
+    with queue.database.read() as connection:
+        assert len(find_all(connection, "demo", parse_query("why"), limit=1_000)) == 400

@@ -1,6 +1,7 @@
 """What leaves in a shape comes back as it was, as far as the shape can carry it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +51,17 @@ messages = st.builds(
 
 @st.composite
 def review_items(draw: Any) -> ReviewItem:
-    kind = draw(st.sampled_from(["example", "pair"]))
-    prompt = tuple(draw(st.lists(messages, min_size=1, max_size=3)))
+    kind = draw(st.sampled_from(["example", "pair", "task", "document"]))
+    prompt = tuple(draw(st.lists(messages, min_size=1, max_size=3))) if kind != "document" else ()
     answer, alternative = draw(filled), draw(filled) if kind == "pair" else ""
-    key = content_key(kind, prompt, answer, alternative, CONFIG.rubric_version)
-    return ReviewItem(
-        key=key, kind=kind, prompt=prompt, answer=answer, alternative=alternative, rubric_version=CONFIG.rubric_version,
-        record_key=f"row/{key}", record_hash=draw(words.filter(bool)), evidence=tuple(draw(st.lists(words, max_size=2))),
+    if kind == "pair":  # now and then a model says nothing
+        answer, alternative = draw(st.sampled_from([(answer, alternative), ("", alternative), (answer, "")]))
+    item = ReviewItem(
+        key="", kind=kind, prompt=prompt, answer=answer, alternative=alternative, rubric_version=CONFIG.rubric_version,
+        record_key="", record_hash=draw(words.filter(bool)), evidence=tuple(draw(st.lists(words, max_size=2))),
         task=draw(words.filter(bool)), provenance=draw(provenances),
     )  # fmt: skip
+    return replace(item, key=content_key(item), record_key=f"row/{content_key(item)}")
 
 
 def vote(queue: ReviewQueue, items: list[ReviewItem]) -> None:

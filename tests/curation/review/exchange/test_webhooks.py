@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from curation.errors import UnknownWebhookError, WebhookRefusedError
 from curation.records import ReviewItem
 from curation.review.config import ReviewConfig
-from curation.review.exchange import webhooks
+from curation.review.errors import UnknownWebhookError, WebhookRefusedError
+from curation.review.exchange import webhook_thread, webhooks
 from curation.review.exchange.webhook_send import Answer, check_address, check_url, post
 from curation.review.exchange.webhooks import add_webhook, announce, deliver_due, list_deliveries, remove_webhook, resend
 from curation.review.queue import ReviewQueue
@@ -236,3 +236,30 @@ def test_nobody_there_is_an_answer_too() -> None:
         port = server.getsockname()[1]
     assert post(f"http://127.0.0.1:{port}/", b"{}", {}, allows_private=True).status == 0
     assert post("https://a.example", b"", {}, resolver=lambda *_: []).status == 0
+
+
+def test_a_message_to_a_receiver_that_was_removed_is_not_sent_again(queue: ReviewQueue, items: list[ReviewItem]) -> None:
+    queue.sync_items(items, ReviewConfig())
+    hook = add_webhook(queue.database, "demo", URL, ["verdict"], now=0.0)
+    queue.submit(next(item for item in items if item.kind == "example").key, "approve", "Ada")
+    deliver_due(queue.database, now=1.0, send=sending(500))
+    remove_webhook(queue.database, hook.id)
+    (message,) = list_deliveries(queue.database)
+    with pytest.raises(UnknownWebhookError):
+        resend(queue.database, message.id, now=2.0)
+    assert list_deliveries(queue.database)[0].state == "dead"
+
+
+def test_whatever_goes_wrong_in_one_round_the_next_one_sends(queue: ReviewQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[int] = []
+    sent = threading.Event()
+
+    def deliver(*_: Any, **__: Any) -> None:
+        rounds.append(len(rounds))
+        if len(rounds) == 1:
+            raise RuntimeError("nobody thought of this")
+        sent.set()
+
+    monkeypatch.setattr(webhook_thread, "deliver_due", deliver)
+    with webhook_thread.deliveries_running(queue.database, every=0.01):
+        assert sent.wait(60.0)

@@ -47,9 +47,13 @@ def test_nothing_observed_is_nothing_drawn_and_then_an_interval() -> None:
     assert many is not None
     assert many.width < few.width
     assert few.estimate_x == LEFT
-    off = draw_curve(figures(inspected=1, bad=1)).band
-    assert off is not None
-    assert off.estimate_x is None
+
+
+def test_the_drawing_reaches_behind_what_was_observed() -> None:
+    good, bad = draw_curve(figures(inspected=40, bad=0)), draw_curve(figures(inspected=40, bad=12))
+    assert bad.band is not None
+    assert LEFT < bad.band.x < bad.band.estimate_x < bad.band.x + bad.band.width <= RIGHT
+    assert bad.rows[-1][0] > good.rows[-1][0] > 0.05
 
 
 @settings(max_examples=40, deadline=None)

@@ -142,7 +142,7 @@ def test_a_recipe_without_lots_offers_everything_again(queue: ReviewQueue, items
         assert connection.execute(sa.select(tables.lots).where(tables.lots.c.recipe == queue.recipe)).all() == []
 
 
-def test_a_dispute_is_offered_to_an_adjudicator_whatever_becomes_of_the_lot(
+def test_a_dispute_in_an_accepted_lot_is_closed_unless_somebody_opens_it(
     queue: ReviewQueue, make_example: Callable[..., Example]
 ) -> None:
     config = ReviewConfig(lots=CONFIG.lots, overlap=2)
@@ -151,13 +151,41 @@ def test_a_dispute_is_offered_to_an_adjudicator_whatever_becomes_of_the_lot(
     sample = sample_of(items)
     queue.submit(sample[0], "approve", "Ada")
     queue.submit(sample[0], "reject", "Bob")
+    lease = queue.claim("Cleo", role="adjudication")
+    assert lease is not None, "the lot waits for this item"
+    queue.release(lease)
     for key in sample[1:]:
         queue.submit(key, "approve", "Ada")
         queue.submit(key, "approve", "Bob")
     assert state(queue) == ("accept", 3, 0)
+    assert queue.counts().num_disputed == 0
+    assert [queue.list_items(status) for status in ("open", "disputed")] == [[], []]
+    assert sample[0] in {entry.item.key for entry in queue.list_items("held")}
+    assert queue.claim("Cleo", role="adjudication") is None
+    asked = queue.claim("Lea", role="adjudication", item_key=sample[0])
+    assert asked is not None
+    queue.submit(sample[0], "reject", "Lea", generation=asked.generation, role="adjudication")
+    assert queue.current_verdicts()[sample[0]].decision == "reject"
+
+
+def test_a_dispute_outside_the_sample_waits_with_its_lot(queue: ReviewQueue, make_example: Callable[..., Example]) -> None:
+    config = ReviewConfig(lots=CONFIG.lots, overlap=2)
+    items = build_items([make_example(number) for number in range(20)], [], lambda _: "", config)
+    sync(queue, items, config)
+    sample = sample_of(items)
+    other = next(item.key for item in items if item.key not in sample)
+    queue.submit(other, "approve", "Ada")
+    queue.submit(other, "reject", "Bob")
+    assert queue.claim("Cleo", role="adjudication") is None
+    for key in sample[:2]:
+        queue.submit(key, "reject", "Ada")
+        queue.submit(key, "reject", "Bob")
+    assert state(queue)[0] == "reject"
+    assert [entry.item.key for entry in queue.list_items("disputed")] == [other]
+    assert len(queue.list_items("open")) == queue.counts().num_open == 18
     lease = queue.claim("Cleo", role="adjudication")
     assert lease is not None
-    assert lease.item_key == sample[0]
+    assert lease.item_key == other
 
 
 def test_a_large_lot_that_fails_is_offered_bit_by_bit(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.records import Verdict
-from curation.review.queue.resolution import counting_verdicts, resolve, standing
+from curation.review.queue.resolution import counting_verdicts, resolve, resolve_item, standing
 
 
 def verdict(sequence: int, reviewer: str, decision: str = "approve", **values: Any) -> Verdict:
@@ -84,3 +84,47 @@ def test_votes_are_distinct_people_and_decided_means_all_say_the_same(moves: lis
     decisions = {vote.decision for vote in outcome.votes}
     assert (outcome.state == "decided") == (len(outcome.votes) == overlap and len(decisions) == 1)
     assert (outcome.verdict is not None) == (outcome.state == "decided")
+
+
+def test_what_an_outcome_says_of_its_item() -> None:
+    decided = resolve([verdict(3, "Ada", "reject"), verdict(5, "Bob", "reject")], 2)
+    assert decided.as_columns() == {"state": "decided", "num_votes": 2, "human_sequence": 5, "human_decision": "reject"}
+    partial = resolve([verdict(3, "Ada")], 2)
+    assert partial.as_columns() == {"state": "partial", "num_votes": 1, "human_sequence": 0, "human_decision": ""}
+
+
+def test_an_adjudication_that_counts_is_told_apart_from_the_votes() -> None:
+    votes = [verdict(1, "Ada"), verdict(2, "Bob", "reject")]
+    first, second = (
+        verdict(number, "Cleo", decision, role="adjudication") for number, decision in ((3, "reject"), (4, "edit"))
+    )
+    other = verdict(5, "Dora", "approve", role="adjudication")
+    assert resolve(votes, 2).adjudication is None
+    assert resolve([*votes, first, second], 2).adjudication == second
+    outcome = resolve([*votes, first, other], 2)
+    assert (outcome.state, outcome.verdict, outcome.adjudication, outcome.votes) == ("decided", other, other, tuple(votes))
+
+
+def test_what_stands_is_each_persons_newest_by_role_in_order() -> None:
+    said = [verdict(1, "Ada"), verdict(2, "Bob"), verdict(3, "Ada", "reject"), verdict(4, "Ada", role="adjudication")]
+    machine = verdict(5, "automatic:length v1", reviewer_kind="automatic")
+    assert standing([*said[:2], machine, *said[2:]]) == [said[1], said[2], said[3]]
+    assert standing([*said, verdict(6, "Bob", "undo", supersedes=2)]) == [said[2], said[3]]
+    assert standing([*said, verdict(6, "Bob", "undo", supersedes=1)]) == [said[1], said[2], said[3]]
+
+
+def test_an_item_that_only_tests_reviewers_is_never_disputed() -> None:
+    votes = [verdict(1, "Ada"), verdict(2, "Bob", "reject"), verdict(3, "Cleo")]
+    gold = resolve_item({"record_key": "gold:7/demo/1"}, votes, 3)
+    assert (gold.state, gold.verdict, gold.votes) == ("decided", votes[2], tuple(votes))
+    assert resolve_item({"record_key": "demo/1"}, votes, 3).state == "disputed"
+    assert resolve_item({"record_key": "gold:7/demo/1"}, votes[:1], 2) == resolve(votes[:1], 2)
+
+
+def test_the_newest_automatic_verdict_counts_beside_what_people_decided() -> None:
+    old, new = (verdict(number, f"automatic:v{number}", reviewer_kind="automatic") for number in (1, 2))
+    other = verdict(3, "automatic:v2", key="other", reviewer_kind="automatic")
+    human = verdict(4, "Ada", "reject")
+    assert counting_verdicts([old, new, other], "automatic") == {"item": new, "other": other}
+    assert counting_verdicts([old, new, other, human], "automatic") == {"item": human, "other": other}
+    assert counting_verdicts([old, human], "human", 1) == counting_verdicts([old, human], "human") == {"item": human}

@@ -57,6 +57,21 @@ def test_no_voter_adjudicates(queue: ReviewQueue, disputed: ReviewItem, decide: 
     assert queue.resolution(disputed.key).state == "disputed"
 
 
+def test_no_voter_adjudicates_either_whose_vote_is_one_too_many_by_now(
+    queue: ReviewQueue, make_items: Callable[..., list[ReviewItem]], decide: Decide
+) -> None:
+    three = ReviewConfig(overlap=3)
+    (made,) = make_items(1, three)
+    queue.sync_items([made], three)
+    decide(made, "approve", "Cyd")
+    decide(made, "approve", "Ada")
+    decide(made, "reject", "Bob", reason="wrong")
+    queue.sync_items([made], TWO)
+    assert [vote.reviewer for vote in queue.resolution(made.key).votes] == ["Ada", "Bob"]
+    with pytest.raises(VerdictRefusedError, match="voted on"):
+        decide(made, "approve", "Cyd", role="adjudication")
+
+
 def test_a_voter_who_changed_to_the_same_settles_it_without_adjudication(
     queue: ReviewQueue, disputed: ReviewItem, decide: Decide
 ) -> None:

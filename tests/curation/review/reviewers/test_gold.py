@@ -2,19 +2,21 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
-from curation.errors import GoldRefusedError, UnknownIdError
+from curation.errors import ItemWithdrawnError, UnknownIdError
 from curation.records import Example, PreferencePair, ReviewItem, Verdict
 from curation.review import schema
 from curation.review.config import ReviewConfig
+from curation.review.errors import GoldRefusedError
 from curation.review.gate import verify_gate
 from curation.review.items import build_items, is_gold, item_key, shown_record_key
 from curation.review.queue import ReviewQueue
 from curation.review.reviewers.damage import comparable
-from curation.review.reviewers.gold import NewGold, list_gold, put_gold, set_gold, withdraw_gold
+from curation.review.reviewers.gold import NewGold, list_gold, put_gold, set_gold, withdraw_gold, withdraw_orphans
 from curation.review.reviewers.planting import damages, num_missing, plant_errors, top_up
 from curation.review.search.find import find_items
 from curation.review.search.query import parse_query
@@ -253,3 +255,27 @@ def test_the_database_holds_who_set_gold_and_when(queue: ReviewQueue, items: lis
     assert (row.set_by, row.expected) == ("Lea", '["approve"]')
     assert row.set_at == gold.set_at
     assert listed.startswith("gold:")
+
+
+def test_copies_of_a_row_that_is_gone_go_with_it(queue: ReviewQueue, make_items: Items) -> None:
+    items = make_items(4)
+    queue.sync_items(items, CONFIG)
+    for item in items:
+        queue.submit(item.key, "approve", "Ada")
+    copies = {gold.origin_key: gold.item_key for gold in plant_errors(queue, 4, by="Lea", seed=1)}
+    assert len(copies) == 4
+    gone, changed, *stay = items
+    other = replace(changed, key="ab" * 16, answer="Another text.")  # the same row, written anew
+    queue.sync_items([other, *stay], CONFIG)
+    held = queue.claim("Bob", item_key=copies[gone.key])
+    assert held is not None
+    assert withdraw_orphans(queue) == [copies[gone.key]]
+    listed = {gold.item_key for gold in list_gold(queue) if gold.is_listed}
+    assert listed == set(copies.values()) - {copies[gone.key]}
+    assert queue.claim("Cyd", item_key=copies[gone.key]) is None
+    with pytest.raises(ItemWithdrawnError):
+        queue.submit(held.item_key, "reject", "Bob", generation=held.generation)
+    with pytest.raises(GoldRefusedError, match="no longer part of the data"):
+        set_gold(queue, gone.key, ["reject"], by="Lea")
+    assert withdraw_orphans(queue) == []
+    assert queue.counts().num_items == len(queue.list_items("all"))

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from curation.errors import GuidelineRefusedError, UnknownIdError
+from curation.errors import UnknownIdError
 from curation.records import ReviewItem
 from curation.review.config import ReviewConfig
+from curation.review.errors import GuidelineRefusedError
 from curation.review.queue import ReviewQueue
 from curation.review.reviewers.guidelines import add_version, link_case, list_cases, list_versions, newest_version
 

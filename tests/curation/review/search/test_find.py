@@ -3,21 +3,25 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.database import Database
-from curation.records import Example, ReviewItem
+from curation.records import Example, Message, Provenance, ReviewItem
 from curation.review import schema
 from curation.review.config import ReviewConfig
 from curation.review.items import build_items
 from curation.review.queue import ReviewQueue
-from curation.review.search.find import Page, find_all, find_items
-from curation.review.search.query import parse_query
+from curation.review.search import find, index
+from curation.review.search.find import SORTS, Page, find_all, find_items
+from curation.review.search.index import estimate_cost, first_id
+from curation.review.search.query import Term, parse_query
 
 pytestmark = pytest.mark.slow
 
 Fill = Callable[..., list[ReviewItem]]
+ONLY = ["1" * 32]
 ANSWERS = [
     "Trim white space.",
     "white elephants trim space",
@@ -115,7 +119,7 @@ def test_filters_follow_what_was_decided(both: ReviewQueue, fill: Fill) -> None:
 def test_pages_hold_every_hit_once_in_every_order(both: ReviewQueue, fill: Fill, make_example: Callable[..., Example]) -> None:
     items = fill(both, [f"word {number % 3}" for number in range(23)])
     both.sync_items(items, ReviewConfig(), {item.key: float(number % 4) for number, item in enumerate(items)})
-    for sort in ("newest", "oldest", "priority"):
+    for sort in SORTS:
         for text in ("word", "", "state:open", "word state:open", "-nothing"):
             seen: list[str] = []
             after = ""
@@ -128,6 +132,67 @@ def test_pages_hold_every_hit_once_in_every_order(both: ReviewQueue, fill: Fill,
             assert sorted(seen) == sorted(item.key for item in items), (sort, text)
             ranks = [float(items.index(next(item for item in items if item.key == key)) % 4) for key in seen]
             assert sort != "priority" or ranks == sorted(ranks, reverse=True)
+
+
+def test_the_best_match_comes_first(both: ReviewQueue, fill: Fill) -> None:
+    items = fill(both, ["trim trim trim", "trim spaces", "spaces here", "trim", "trim spaces, trim spaces", "nothing"])
+    assert numbers(both, "trim", items)[-1] == 0
+    assert numbers(both, "trim", items, sort="relevance")[0] == 0
+    assert numbers(both, "spaces trim", items, sort="relevance") == [4, 1]
+    assert numbers(both, "-trim", items, sort="relevance") == [5, 2], "without words there is nothing to match: newest first"
+    both.submit(items[1].key, "approve", "Ada")
+    both.submit(items[4].key, "approve", "Ada")
+    assert numbers(both, "trim state:decided", items, sort="relevance") == [4, 1]
+    assert numbers(both, "trim trim trim trim trim trim trim trim spaces -here", items, sort="relevance") == [4, 1]
+    assert search(both, "trim", sort="relevance", budget=2).is_cut, "of very many hits the newest are ranked"
+
+
+def test_words_of_too_many_items_are_not_weighed(queue: ReviewQueue, fill: Fill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of them after the rarer words is the order of arrival."""
+    texts = ["trim word", "word word word word", "trim trim trim word", "trim word word word", *["word"] * 6]
+    items = fill(queue, texts)
+    assert numbers(queue, "trim word", items, sort="relevance")[0] == 2
+    monkeypatch.setattr(find, "_COUNTED_HITS", 12)
+    assert numbers(queue, "word", items, sort="relevance")[0] == 1
+    monkeypatch.setattr(find, "_COUNTED_HITS", 9)
+    assert numbers(queue, "word", items, sort="relevance") == [9, 8, 7, 6, 5, 4, 3, 2, 1, 0], "ten items hold it"
+    assert numbers(queue, "trim word", items, sort="relevance")[0] == 2, "three items hold trim"
+    monkeypatch.setattr(find, "_COUNTED_HITS", 2)
+    assert numbers(queue, "trim word", items, sort="relevance") == [3, 2, 0]
+
+
+def test_hits_are_estimated_by_how_dense_the_newest_are(
+    queue: ReviewQueue, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(queue, ["often" if number % 2 else "often seldom" if number % 10 == 0 else "other" for number in range(100)])
+
+    def estimate(word: str) -> int:
+        with queue.database.read() as connection:
+            return estimate_cost(connection, Term(words=tuple(word.split())), first_id(connection, "demo"), 100)
+
+    assert (estimate("often"), estimate("seldom"), estimate("never")) == (60, 10, 0)
+    assert (estimate("often seldom"), estimate("seldom other often")) == (10, 10), (
+        "a phrase is looked for where its rarest word is"
+    )
+    monkeypatch.setattr(index, "_PROBE", 20)
+    assert 50 <= estimate("often") <= 70
+    assert estimate("seldom") == 10
+
+
+def put_in_lots(queue: ReviewQueue, lots: dict[str, str]) -> None:
+    one = schema.items.update().where(schema.items.c.item_key == sa.bindparam("key")).values(lot=sa.bindparam("name"))
+    queue.database.write(lambda connection: connection.execute(one, [{"key": key, "name": lots[key]} for key in lots]))
+
+
+def test_items_of_a_lot_are_found_without_a_walk_through_the_others(both: ReviewQueue, fill: Fill) -> None:
+    items = fill(both, [f"word {number}" for number in range(20)])
+    put_in_lots(both, {items[1].key: "a/1", items[3].key: "a/1", items[4].key: "b/1"})
+    for sort, expected in (("newest", [3, 1]), ("oldest", [1, 3]), ("priority", [3, 1]), ("relevance", [3, 1])):
+        assert numbers(both, "lot:a/1", items, sort=sort, budget=3) == expected
+        assert numbers(both, "word lot:a/1", items, sort=sort, budget=3) == expected
+    assert numbers(both, "lot:a/1 lot:b/1", items, budget=4) == [4, 3, 1]
+    assert numbers(both, "lot:c/1", items, budget=3) == []
+    assert numbers(both, "-lot:a/1 word", items)[-2:] == [2, 0]
 
 
 def test_a_page_that_looked_at_enough_says_so_and_goes_on(queue: ReviewQueue, fill: Fill) -> None:
@@ -184,14 +249,24 @@ def test_all_hits(queue: ReviewQueue, fill: Fill) -> None:
 @given(text=st.text(max_size=40), after=st.text(max_size=12))
 @settings(max_examples=30)
 def test_nothing_that_is_typed_is_an_error(one_item: ReviewQueue, text: str, after: str) -> None:
-    for sort in ("newest", "oldest", "priority"):
-        search(one_item, text, sort=sort, after=after)
+    """Whatever comes in, the answer is the one item that there is, or nothing."""
+    for sort in SORTS:
+        page = search(one_item, text, sort=sort, after=after)
+        assert [hit.item_key for hit in page.hits] in ([], ONLY), (text, sort, after)
+    assert [hit.item_key for hit in search(one_item, "").hits] == ONLY
 
 
 @pytest.fixture(scope="module")
 def one_item(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewQueue]:
     database = Database.open(tmp_path_factory.mktemp("one") / "review.db", concern="review", migrations=schema.MIGRATIONS)
-    yield ReviewQueue(database, "demo")
+    queue = ReviewQueue(database, "demo")
+    provenance = Provenance(origin="human", method="qa")
+    item = ReviewItem(
+        key=ONLY[0], kind="example", prompt=(Message(role="user", content="one?"),), answer="word", alternative="",
+        rubric_version="", record_key="demo/1", record_hash="", evidence=(), task="qa", provenance=provenance, missing_spans=(),
+    )  # fmt: skip
+    queue.sync_items([item], ReviewConfig())
+    yield queue
     database.close()
 
 

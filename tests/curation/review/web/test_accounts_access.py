@@ -37,6 +37,9 @@ def test_a_header_counts_only_from_the_proxy(accounts: Accounts) -> None:
     assert ask("10.1.2.3", named) == (200, "Ada")
     assert ask("2001:db8::1", named) == (200, "Ada")
     assert ask("::ffff:10.1.2.3", named) == (200, "Ada")
+    assert ask("10.1.2.3", named | {"authorization": "Basic YWRhOng="}) == (200, "Ada")  # the login before us is passed on
+    assert ask("10.1.2.3", named | {"authorization": "Bearer tw_x"}) == (401, "")
+    assert ask("10.1.2.3", {"authorization": "Basic YWRhOng="}) == (401, "")
     assert ask("10.1.2.3", {}) == (401, "")
     assert ask("10.1.2.3", {"x-remote-user": "\u0430da".encode()}) == (401, "")
     assert ask("10.1.2.3", {"x-remote-user": "Nobody"}) == (401, "")

@@ -263,6 +263,18 @@ def test_every_answer_carries_the_strict_headers(client: TestClient, path: str) 
     assert headers["x-frame-options"] == "DENY"
 
 
+def test_a_page_that_is_not_there_is_told_in_words(client: TestClient) -> None:
+    page = client.get("/nowhere")
+    assert page.status_code == 404
+    assert "There is no such page." in page.text
+    assert "no review queue of a recipe" in client.get("/recipes/none").text
+
+
+def test_a_raw_text_is_in_a_sandbox(client: TestClient, example: ReviewItem) -> None:
+    headers = client.get(f"/recipes/demo/items/{example.key}/raw/answer").headers
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'; sandbox"
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -102,3 +102,35 @@ def test_gold_items_look_like_any_other(client: TestClient, queue: ReviewQueue, 
     pages = [client.get(path).text for path in ("/recipes/demo", f"/recipes/demo/items/{gold.key}")]
     assert not any("gold:" in page for page in pages)
     assert items[0].record_key in pages[1]
+
+
+@pytest.mark.parametrize(("scopes", "holds"), [({"read"}, False), ({"read", "vote"}, True), ({"manage"}, True)])
+def test_a_token_that_may_only_read_takes_no_item_from_anybody(
+    queue: ReviewQueue, items: list[ReviewItem], scopes: set[str], holds: bool
+) -> None:
+    app = create_app({"demo": queue}, OnePerson(Person(name="Ada", role="reviewer", scopes=frozenset(scopes))))
+    with TestClient(app, base_url="http://127.0.0.1:3001", headers=SAME) as client:
+        assert client.get(f"/recipes/demo/items/{items[0].key}").status_code == 200
+    assert [lease.item_key for lease in queue.leases("Ada")] == ([items[0].key] if holds else [])
+
+
+def test_what_was_typed_about_an_item_that_is_gone_is_still_on_the_page(
+    client: TestClient, queue: ReviewQueue, items: list[ReviewItem]
+) -> None:
+    form = form_of(client, items[0]) | {"decision": "edit", "edited_answer": "A long and careful edit."}
+    queue.sync_items(items[1:], ReviewConfig())
+    response = client.post(f"/recipes/demo/items/{items[0].key}/verdict", data=form)
+    assert response.status_code == 409
+    assert "A long and careful edit." in response.text
+    assert "no longer part of the data" in response.text
+    assert queue.verdicts_after(0) == []
+
+
+def test_an_old_page_does_not_give_back_what_a_newer_one_holds(
+    client: TestClient, queue: ReviewQueue, items: list[ReviewItem]
+) -> None:
+    older, newer = form_of(client, items[0]), form_of(client, items[0])
+    client.post(f"/recipes/demo/items/{items[0].key}/skip", data=older | {"then": "stay"})
+    assert [lease.generation for lease in queue.leases("Ada")] == [int(newer["generation"])]
+    client.post(f"/recipes/demo/items/{items[0].key}/skip", data=newer | {"then": "stay"})
+    assert queue.leases("Ada") == []

@@ -13,8 +13,9 @@ from curation.review.config import ReviewConfig
 from curation.review.evidence.support import support
 from curation.review.items import build_items
 from curation.review.queue import ReviewQueue
+from curation.review.queue.vote import VoteDetails
 from curation.review.reviewers.findings import Findings
-from curation.review.web.labels import KINDS, REASONS, reason_words, reasons_for
+from curation.review.web.labels import DECISIONS, KINDS, REASONS, as_seen, reason_words, reasons_for
 from curation.review.web.masks import count_masks, mark_masks
 from curation.review.web.pages import choices, find_advice, item_values, position
 from curation.review.web.sections import find_links
@@ -45,6 +46,20 @@ def test_the_position_that_is_recorded_is_the_one_that_was_shown(
             (pair.answer, "answer") if position(pair, "Ada") == "ab" else (pair.alternative, "alternative")
         )
     assert any(position(pair, "Ada") != position(pair, "Bob") for pair in pairs)
+
+
+def test_what_somebody_preferred_is_called_by_the_number_that_they_saw(
+    queue: ReviewQueue, make_example: Callable[..., Example], make_pair: Callable[..., PreferencePair]
+) -> None:
+    pairs = build_items([], [make_pair(make_example(number)) for number in range(6)], lambda _: "", ReviewConfig())
+    queue.sync_items(pairs, ReviewConfig())
+    for number, pair in enumerate(pairs):
+        choice = choices(pair, "Ada")[number % 2]
+        details = VoteDetails(position=position(pair, "Ada"))  # type: ignore[arg-type]
+        said = queue.submit(pair.key, choice.decision, "Ada", details=details)
+        assert as_seen(said) == f"Answer {choice.number} preferred"
+    assert as_seen(replace(said, details="")) == DECISIONS[said.decision]
+    assert as_seen(replace(said, decision="tie")) == "Tie"
 
 
 def test_sentences_keep_every_letter_and_say_which_are_not_in_the_source() -> None:

@@ -19,7 +19,10 @@ pytestmark = pytest.mark.slow
 AREAS = {"/recipes/{recipe}/progress": progress_routes}
 
 
-def test_the_page_shows_days_and_parts(queue: ReviewQueue, make_example: Callable[..., Example]) -> None:
+def test_the_page_shows_days_and_parts(
+    queue: ReviewQueue, make_example: Callable[..., Example], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curation.review.progress.QUICK_SECONDS", 600.0)  # what took longer would be kept for a minute
     client = TestClient(area_app(queue, AREAS), base_url=ORIGIN)
     assert "Nobody has given a verdict" in client.get("/recipes/demo/progress").text
     items = build_items([make_example(number, method="two words") for number in range(4)], [], lambda _: "", ReviewConfig())

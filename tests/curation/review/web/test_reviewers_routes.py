@@ -168,10 +168,16 @@ def test_a_reviewer_sees_only_their_own_pairs(queue: ReviewQueue, items: list[Re
     text = client("Ada").get("/recipes/demo/agreement").text
     assert "You and each other reviewer" in text
     assert "Dan" not in text
+    seen = {
+        name: {(pair["one"], pair["two"]) for pair in client(name).get("/api/recipes/demo/agreement").json()["pairs"]}
+        for name in ("Lea", "Ada")
+    }
+    assert ("Cyd", "Dan") in seen["Lea"]
+    assert seen["Ada"] == {pair for pair in seen["Lea"] if "Ada" in pair} != set()
 
 
 def test_new_verdicts_show_up_in_the_end(queue: ReviewQueue, items: list[ReviewItem], client: Client) -> None:
-    findings = client("Lea").app.state.findings  # type: ignore[attr-defined]
+    findings = client("Lea").app.state.site.findings  # type: ignore[attr-defined]
     first = findings.agreement(queue)
     assert findings.agreement(queue) is first
     queue.submit(items[5].key, "approve", "Cyd")

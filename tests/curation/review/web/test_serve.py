@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -14,12 +13,14 @@ import httpx
 import pytest
 
 from curation.database import Database
-from curation.errors import RemoteBindError, ServedTwiceError
+from curation.errors import RemoteBindError
 from curation.home import Home
 from curation.review.config import ReviewConfig
+from curation.review.errors import ServedTwiceError
 from curation.review.queue import ReviewQueue, open_queue
 from curation.review.web.serve import DatabaseQueues, serve
 from tests.curation.review.web.test_serving import write_certificate
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +59,7 @@ def test_a_queue_is_opened_in_the_home_and_closed_again(home: Home) -> None:
 
 
 def test_the_server_answers_on_loopback_and_stops_when_told(home: Home) -> None:
-    port = _free_port()
+    port = free_port()
     code = (
         "from curation.review.web.serve import serve\nfrom curation.home import Home\n"
         f"serve(Home.from_environment(), port={port})"
@@ -72,7 +73,7 @@ def test_the_server_answers_on_loopback_and_stops_when_told(home: Home) -> None:
             serve(home, port=port + 1)
     finally:
         server.send_signal(signal.SIGTERM)
-        said, errors = server.communicate(timeout=10)
+        said, errors = server.communicate(timeout=60)
     assert server.returncode in (0, -signal.SIGTERM)
     assert errors == ""
     assert f"  http://127.0.0.1:{port}/welcome/" in said
@@ -80,7 +81,7 @@ def test_the_server_answers_on_loopback_and_stops_when_told(home: Home) -> None:
 
 @pytest.mark.slow
 def test_under_tls_the_first_lead_joins_and_the_session_is_for_this_host_alone(home: Home, tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     certificate, key = write_certificate(tmp_path)
     code = (
         "from curation.review.web.serve import serve\nfrom curation.review.web.serving import Tls\n"
@@ -104,18 +105,12 @@ def test_under_tls_the_first_lead_joins_and_the_session_is_for_this_host_alone(h
             assert client.post(link, data={"name": "Eve", "password": "correct horse battery"}).status_code == 404
     finally:
         server.terminate()
-        server.communicate(timeout=10)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+        server.communicate(timeout=60)
 
 
 def _wait_for(url: str, certificate: str = "") -> bytes:
     trust = ssl.create_default_context(cafile=certificate) if certificate else None
-    for _ in range(300):
+    for _ in range(12_000):
         try:
             with urllib.request.urlopen(url, timeout=5, context=trust) as response:
                 return bytes(response.read())

@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from curation.database import Database
-from curation.errors import RemoteBindError, ServedTwiceError, TlsFileError
+from curation.errors import RemoteBindError
 from curation.home import Home
 from curation.review.accounts.accounts import Accounts
 from curation.review.accounts.tables import MIGRATIONS
+from curation.review.errors import ServedTwiceError, TlsFileError
 from curation.review.web.serving import Tls, check_bind, first_link, hold_database, public_url, read_tls
 from tests.curation.review.accounts.conftest import FAST, PASSWORD
 

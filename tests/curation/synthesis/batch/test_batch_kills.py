@@ -246,7 +246,7 @@ def test_kill_9_while_the_endpoint_works(
             child.wait()
 
     server.before_answer = kill
-    assert child.wait(timeout=60) == -signal.SIGKILL
+    assert child.wait(timeout=180) == -signal.SIGKILL
     with open_store(tmp_path, clock) as other:
         clock.now = max((job.created_at for job in other.list_open()), default=clock.now) + 1000.0  # the lease is over
         poll_batches(other, ledger)

@@ -94,9 +94,10 @@ def test_no_requests(ledger: RequestLedger) -> None:
 
 
 def test_no_more_in_flight_than_allowed(ledger: RequestLedger) -> None:
-    teacher = EchoTeacher(lambda *_: time.sleep(0.002))
+    together = threading.Barrier(3)
+    teacher = EchoTeacher(lambda *_: together.wait(timeout=60))
     run(range(30), teacher, ledger, concurrency=3)
-    assert 2 <= teacher.most_in_flight <= 3
+    assert teacher.most_in_flight == 3
 
 
 def test_a_busy_teacher_is_asked_again(ledger: RequestLedger) -> None:
@@ -134,9 +135,15 @@ def test_a_refused_request_is_not_tried_again(ledger: RequestLedger) -> None:
 
 
 def test_a_refusal_stops_the_batch_and_keeps_what_was_paid(ledger: RequestLedger) -> None:
+    is_refused = threading.Event()
+
     def act(text: str, _: int) -> None:
         if text == "20":
+            is_refused.set()
             raise TeacherRefusedError(endpoint="e", request_id="r", reason="no credit")
+        if int(text) > 20:  # asked beside it; no machine is so slow that the other 478 are asked before the refusal is heard
+            is_refused.wait(timeout=60)
+            time.sleep(0.1)
 
     teacher = EchoTeacher(act)
     with pytest.raises(TeacherRefusedError, match="no credit"):
@@ -149,11 +156,19 @@ def test_a_refusal_stops_the_batch_and_keeps_what_was_paid(ledger: RequestLedger
 
 
 def test_an_interruption_keeps_what_was_paid(ledger: RequestLedger) -> None:
+    is_interrupted = threading.Event()
+
     def interrupt(progress: Progress) -> None:
         if progress.num_done:
+            is_interrupted.set()
             raise KeyboardInterrupt
 
-    teacher = EchoTeacher(lambda *_: time.sleep(0.002))
+    def act(text: str, _: int) -> None:
+        if int(text) > 20:
+            is_interrupted.wait(timeout=60)
+            time.sleep(0.1)
+
+    teacher = EchoTeacher(act)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("curation.synthesis.engine.complete.PROGRESS_SECONDS", 0.0)
         with pytest.raises(KeyboardInterrupt):
@@ -212,7 +227,7 @@ def test_an_endless_retry_after_fails_the_request_at_once(ledger: RequestLedger)
 
     started = time.monotonic()
     assert texts_of(run(["a"], EchoTeacher(act), ledger)) == [None]
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
 
 
 def test_a_ledger_that_cannot_write_stops_the_batch(ledger: RequestLedger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,11 +275,12 @@ def test_reports_add_up() -> None:
 )
 def test_over_http_a_fault_is_survived_and_only_the_reply_is_stored(ledger: RequestLedger, fault: Any) -> None:
     with fault_server([fault, chat("fine")]) as server:
-        teacher = OpenAIChatModel(TeacherConfig(kind="openai", model="m", base_url=server.url, timeout_seconds=0.5))
-        done = run(["a"], teacher, ledger)
+        seconds = 0.5 if fault is hang else 60.0
+        teacher = OpenAIChatModel(TeacherConfig(kind="openai", model="m", base_url=server.url, timeout_seconds=seconds))
+        done = run(["a"], teacher, ledger, max_attempts=8)
         teacher.close()
     assert texts_of(done) == ["fine"]
-    assert len(server.requests) == 2
+    assert len(server.requests) == 2 or (fault is hang and len(server.requests) > 2)  # a busy machine may be late again
     assert [call.reply for call in ledger.iter_calls() if "fine" not in call.reply] == []
 
 

@@ -19,9 +19,11 @@ from curation.synthesis.teachers.config import TeacherConfig
 from curation.synthesis.teachers.openai_model import OpenAIChatModel
 from tests.curation.synthesis.engine.test_complete import EchoTeacher, busy, run, texts_of
 
+NUM_TOGETHER = 8
+
 
 class AsyncEcho(EchoTeacher):
-    """Answers on the event loop; `act` may raise before, and every reply takes 20 ms."""
+    """Answers on the event loop; `act` may raise before, and every reply takes 20 ms, or waits until some are in flight."""
 
     async def complete_async(self, request: ChatRequest, attempt: Attempt) -> ChatReply:
         text = request.messages[-1].content
@@ -30,7 +32,7 @@ class AsyncEcho(EchoTeacher):
         self.most_in_flight = max(self.most_in_flight, self.num_in_flight)
         self.timeouts.append(attempt.timeout_seconds)
         try:
-            await asyncio.sleep(0.02)
+            await (self._meet() if self.meets else asyncio.sleep(0.02))
             if self.act is not None:
                 self.act(text, self.asked.count(text))
         finally:
@@ -41,15 +43,22 @@ class AsyncEcho(EchoTeacher):
         super().__init__(act)
         self.endpoint = f"echo-{id(self)}"  # type: ignore[assignment]
         self.timeouts: list[float | None] = []
+        self.meets = False
+        """Whether replies wait until NUM_TOGETHER requests were in flight at one time, however slow the machine."""
         vars(self).update(fields)
+
+    async def _meet(self) -> None:
+        async with asyncio.timeout(60):
+            while self.most_in_flight < NUM_TOGETHER:
+                await asyncio.sleep(0.001)
 
 
 @pytest.mark.slow
 def test_a_model_that_can_be_awaited_needs_no_thread_each(ledger: RequestLedger) -> None:
-    teacher = AsyncEcho()
+    teacher = AsyncEcho(meets=True)
     before = threading.active_count()
     assert texts_of(run(range(300), teacher, ledger, concurrency=100)) == [str(number) for number in range(300)]
-    assert 8 <= teacher.most_in_flight <= 100
+    assert NUM_TOGETHER <= teacher.most_in_flight <= 100
     assert threading.active_count() <= before + 3
 
 
@@ -58,8 +67,8 @@ def test_a_failed_request_waits_without_a_place(ledger: RequestLedger) -> None:
         if text == "0" and attempt == 1:
             raise busy()
 
-    teacher = AsyncEcho(act)
-    run(range(10), teacher, ledger, concurrency=1, backoff_seconds=0.1)
+    teacher = EchoTeacher(act)
+    run(range(10), teacher, ledger, concurrency=1, backoff_seconds=0.3)
     assert teacher.asked.index("0", 1) > 1
 
 
@@ -80,7 +89,8 @@ def test_being_told_to_go_slower_is_no_failed_attempt_while_others_get_through(l
         if attempt == 1 and int(text) % 5 == 0:
             raise busy(status=429)
 
-    assert texts_of(run(range(20), AsyncEcho(act), ledger, max_attempts=1)) == [str(number) for number in range(20)]
+    done = run(range(20), AsyncEcho(act), ledger, max_attempts=1, backoff_seconds=0.5)
+    assert texts_of(done) == [str(number) for number in range(20)]
 
 
 @pytest.mark.slow

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from curation.cited_answer import read_cited_answer
 from curation.errors import ConfigError
 from curation.synthesis.asking import Session, SessionTeacher
-from curation.synthesis.citations import read_cited_answer
 from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.conversation import Conversation, ConversationConfig
 from curation.synthesis.methods.method import Inputs, Made

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from curation.chat_model import ChatRequest
+from curation.cited_answer import read_cited_answer
 from curation.errors import ConfigError
 from curation.records import Document
 from curation.synthesis.asking import Session, SessionTeacher
-from curation.synthesis.citations import read_cited_answer
 from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.document_qa import REFUSAL, DocumentQa, DocumentQaConfig
 from curation.synthesis.methods.method import Inputs, Made

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from curation.character_f import chrf
 from curation.chat_model import ChatRequest
 from curation.graders.registry import grade
 from curation.synthesis.asking import Session, SessionTeacher
-from curation.synthesis.character_f import chrf
 from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Inputs
 from curation.synthesis.methods.reasoning import Reasoning, ReasoningConfig

@@ -6,9 +6,9 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from curation.character_f import chrf
 from curation.chat_model import ChatRequest
 from curation.errors import ConfigError
-from curation.synthesis.character_f import chrf
 from curation.synthesis.ledger.request_ledger import RequestLedger
 from curation.synthesis.methods.method import Inputs, Made
 from curation.synthesis.methods.translation import Translation, TranslationConfig

@@ -1,0 +1,86 @@
+"""What the plan foretells, beside every peak of our own kernels that was measured on a GPU and recorded."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from benchmarks.gpu.loop import Setting
+from benchmarks.gpu.memory_plan import foretell
+
+RESULTS = Path(__file__).parents[3] / "benchmarks" / "results"
+LOWEST, HIGHEST = -2.0, 10.0
+"""Percent. What is too low ends in an out-of-memory error, what is too high in a card that is too large."""
+EXCEPTIONS = {
+    "8b LoRA r16, unfused adapters": "-8 %: no stage trains so, with fused norms beside a plain gate that keeps its product",
+}
+UNPLANNED = {
+    "8b DPO 1000/200, ours": "attention keeps a shared prompt once for each answer, and a plan does not know its length",
+}
+
+
+class Recorded(NamedTuple):
+    """A measured run."""
+
+    name: str
+    peak_gib: float
+    settings: dict[str, Any]
+
+
+def read_ours() -> list[Recorded]:
+    rows = [row for file in sorted(RESULTS.glob("*_h200.json")) for row in json.loads(file.read_text())["rows"]]
+    ours = [row for row in rows if "TRL" not in row["name"] and row["peak_gib"]]
+    return [Recorded(f"{row['size']} {row['name']}", row["peak_gib"], {**row["settings"], "size": row["size"]}) for row in ours]
+
+
+def setting_of(recorded: Recorded) -> Setting:
+    """Return the configuration of a loop, or of a run of the entry point as one of the loop."""
+    known = {name: value for name, value in recorded.settings.items() if name in Setting.__dataclass_fields__}
+    if "tokens_per_batch" not in recorded.settings:
+        return Setting(**known)
+    keys = {"tokens": "tokens_per_batch", "is_checkpointed": "gradient_checkpointing"}
+    return Setting(
+        name=recorded.name,
+        size=recorded.settings["size"],
+        tuning=recorded.settings["tuning"],
+        **{ours: recorded.settings[theirs] for ours, theirs in keys.items()},
+    )
+
+
+PLANNED = [recorded for recorded in read_ours() if recorded.name not in UNPLANNED]
+
+
+def percent_off(recorded: Recorded) -> float:
+    return 100 * (foretell(setting_of(recorded)) / recorded.peak_gib - 1)
+
+
+def test_all_that_was_recorded_is_compared() -> None:
+    assert len(PLANNED) >= 36
+    assert {recorded.name for recorded in read_ours()} >= {*EXCEPTIONS, *UNPLANNED}
+    assert {recorded.settings["tuning"] for recorded in PLANNED} == {"full", "lora", "qlora"}
+
+
+@pytest.mark.parametrize("recorded", [one for one in PLANNED if one.name not in EXCEPTIONS], ids=lambda one: one.name)
+def test_a_recorded_peak_was_foretold(recorded: Recorded) -> None:
+    assert LOWEST <= percent_off(recorded) <= HIGHEST
+
+
+@pytest.mark.parametrize("recorded", [one for one in PLANNED if one.name in EXCEPTIONS], ids=lambda one: one.name)
+def test_an_exception_is_one(recorded: Recorded) -> None:
+    assert not LOWEST <= percent_off(recorded) <= HIGHEST, EXCEPTIONS[recorded.name]
+
+
+def test_a_count_of_tensors_is_exact_where_the_loop_holds_nothing_else() -> None:
+    """The loop holds its last loss during the next forward pass.
+
+    With checkpointed adapters that keeps the embedded tokens and their gradient, which the entry point drops: 0.6 to 1.9 %.
+    """
+    free = [one for one in PLANNED if one.name not in EXCEPTIONS and not _holds_more(one)]
+    assert len(free) >= 24
+    assert max(abs(percent_off(one)) for one in free) < 0.2
+
+
+def _holds_more(recorded: Recorded) -> bool:
+    setting = setting_of(recorded)
+    return setting.is_checkpointed and setting.tuning != "full"
