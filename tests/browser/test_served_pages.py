@@ -66,14 +66,13 @@ def origin(site: Site) -> Iterator[str]:
 def test_a_click_opens_the_report_and_its_viewer_works(chromium: Any, site: Site, origin: str, tmp_path: Path) -> None:
     address = site.put(write_report(make_report(), tmp_path / "report").parent)
     page = chromium.new_page()
+    complaints: list[str] = []
+    page.context.on("console", lambda message: complaints.append(message.text))  # of the page that opens too, from its start
+    page.context.on("weberror", lambda error: complaints.append(str(error.error)))
     page.goto(f"{origin}/link{address}")
     with page.expect_popup() as opened:
         page.get_by_text("page").click()
     report = opened.value
-    complaints: list[str] = []
-    report.on("console", lambda message: complaints.append(message.text))
-    report.on("pageerror", lambda error: complaints.append(str(error)))
-    report.reload()
     report.locator("#cards > .card").first.wait_for()
     assert report.evaluate("getComputedStyle(document.body).margin") != "8px", "its own style sheet has to hold"
     with report.expect_download() as saved:
