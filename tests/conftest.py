@@ -11,6 +11,8 @@ import sqlalchemy as sa
 
 from tests.postgres_server import find_binaries, temporary_postgres
 
+# Tests decide the same everywhere; CONTRIBUTING.md says which are worth a GPU, and these see one, as a training process does.
+os.environ["CUDA_VISIBLE_DEVICES"] = "0" if os.environ.get("TUNEWRIGHT_TEST_GPU") else ""
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two tests run side by side, and their trainings with them
 
 at_any_speed = hypothesis.settings(deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -28,6 +28,7 @@ from training.memory.fitting import settle_job
 from training.methods.job import Job
 from training.parent_watch import Stop
 from training.rows import read_rows
+from training.scale.ranks import prepare_ranks
 from training.spec import RunSpec
 from training.trainers import build_trainer
 from training.trial_failure import explain_trial_failure
@@ -54,6 +55,7 @@ class Tried(NamedTuple):
 
 def main(arguments: list[str]) -> int:
     """Run the range test of a spec file, print what came out, and return the exit code."""
+    prepare_ranks()
     os.environ.update({name: value for name, value in SILENT.items() if name not in os.environ})
     warnings.simplefilter("ignore", FutureWarning)  # of the libraries, about each other
     started = time.monotonic()

@@ -16,6 +16,7 @@ from curation.sandbox.sandbox import require_level
 from training.config import RewardConfig, StageConfig
 from training.config.rl import OWN_GRADER
 from training.rewards.scorer import load_scorer, score_answers
+from training.scale.ranks import own_device
 
 
 class Answer(NamedTuple):
@@ -103,4 +104,4 @@ def _load_for_scoring(folder: str) -> Any:
 
     on_gpu = torch.cuda.is_available()
     model = load_scorer(folder, dtype=torch.bfloat16 if on_gpu else torch.float32).eval()
-    return model.to("cuda") if on_gpu else model
+    return model.to(own_device()) if on_gpu else model

@@ -6,11 +6,13 @@ running_layout()    # Layout(processes=8, nodes=2, strategy="fsdp2")
 """
 
 import os
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 
 from training.memory.device import find_gpus
 from training.scale.config import Layout, ParallelConfig, ScaleConfig, Strategy
 from training.scale.cpu_sharding import DEEPSPEED, FSDP, ON_CPU, is_set
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def world_size() -> int:
@@ -40,6 +42,17 @@ def name_checkpoints(fingerprint: str) -> str:
 
 
 def prepare_ranks(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let several processes on a machine without GPUs train together, over gloo."""
-    if int(environment.get("WORLD_SIZE", "1")) > 1 and ON_CPU not in environment and not find_gpus():
+    """Let several processes on a machine without GPUs train together, over gloo, and show one process one GPU.
+
+    A single process that saw several would spread its batches over them in threads (`nn.DataParallel`), which no trainer here
+    supports. It keeps the first of CUDA_VISIBLE_DEVICES. To be called before CUDA is.
+    """
+    if int(environment.get("WORLD_SIZE", "1")) == 1:
+        environment[VISIBLE] = environment.get(VISIBLE, "0").partition(",")[0]
+    elif ON_CPU not in environment and not find_gpus():
         environment[ON_CPU] = "true"
+
+
+def own_device(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the name of the GPU of this process, of those that it sees."""
+    return f"cuda:{environment.get('LOCAL_RANK', '0')}"

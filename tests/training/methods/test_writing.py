@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 import pytest
@@ -57,6 +58,7 @@ def test_an_engine_that_does_not_exist_is_refused() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.gpu
 @pytest.mark.filterwarnings("ignore")
 def test_continuous_batching_writes_what_padded_batches_write(knowing: Path) -> None:
     import torch
@@ -65,7 +67,8 @@ def test_continuous_batching_writes_what_padded_batches_write(knowing: Path) -> 
     from training.chat_format import ChatFormat
 
     tokenizer = AutoTokenizer.from_pretrained(knowing)
-    model = AutoModelForCausalLM.from_pretrained(knowing).train()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = AutoModelForCausalLM.from_pretrained(knowing).to(device).train()
     chat = ChatFormat(tokenizer)
     prompts = [chat.encode(prompt_of(number), "sea", "").prompt for number in (0, 1, 1, 12345, 7)]
     ends = {"eos_token_id": model.generation_config.eos_token_id, "pad_token_id": tokenizer.pad_token_id, "max_new_tokens": 12}
@@ -75,7 +78,7 @@ def test_continuous_batching_writes_what_padded_batches_write(knowing: Path) -> 
     assert model.config._attn_implementation == "sdpa"
     model.eval()
     for prompt, answer in zip(prompts, found, strict=True):
-        alone = model.generate(torch.tensor([prompt]), generation_config=greedy)[0, len(prompt) :].tolist()
+        alone = model.generate(torch.tensor([prompt], device=device), generation_config=greedy)[0, len(prompt) :].tolist()
         assert answer == alone, "the end token included"
     assert any(answer[-1] == ends["eos_token_id"] and len(answer) < 12 for answer in found)
 
@@ -88,6 +91,7 @@ def test_continuous_batching_writes_what_padded_batches_write(knowing: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.gpu
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("method", "engine"), [("grpo", "padded"), ("rloo", "padded"), ("ppo", "padded"), ("ppo", "continuous")]
@@ -111,6 +115,7 @@ def test_the_model_writes_as_it_is_whatever_its_folder_recommends(
 
 
 @pytest.mark.slow
+@pytest.mark.gpu
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("method", ["grpo", "rloo", "ppo"])
 def test_every_method_learns_from_answers_written_continuously(world: World, start: Path, method: Any) -> None:
@@ -124,3 +129,24 @@ def test_every_method_learns_from_answers_written_continuously(world: World, sta
     assert max(point["reward"] for point in manifest["loss_curve"]) > 0
     if method != "ppo":
         assert all(point["unfinished"] < 1 for point in manifest["loss_curve"]), "ends are seen"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_whole_weights_that_are_trained_in_bf16_write_in_their_own_precision(knowing: Path) -> None:
+    import torch
+    from accelerate.utils.operations import convert_outputs_to_fp32
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+    from training.chat_format import ChatFormat
+
+    model = AutoModelForCausalLM.from_pretrained(knowing)
+    chat = ChatFormat(AutoTokenizer.from_pretrained(knowing))
+    prompts = [chat.encode(prompt_of(number), "sea", "").prompt for number in (0, 1)]
+    greedy = GenerationConfig(do_sample=False, max_new_tokens=6, eos_token_id=-1, pad_token_id=0)
+    expected = write_continuously(model, prompts, greedy)
+    forward = convert_outputs_to_fp32(torch.autocast("cpu", torch.bfloat16)(type(model).forward))
+    model._original_forward, model.forward = model.forward, MethodType(forward, model)  # as Accelerator.prepare_model does
+    assert write_continuously(model, prompts, greedy) == expected
+    logits = model(torch.tensor([prompts[0]])).logits
+    assert logits.equal(logits.bfloat16().float()), "afterwards it is cast again"

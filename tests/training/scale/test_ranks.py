@@ -4,7 +4,15 @@ import pytest
 
 from training.scale.config import Layout, ParallelConfig, ScaleConfig
 from training.scale.cpu_sharding import ON_CPU
-from training.scale.ranks import is_first_rank, name_checkpoints, prepare_ranks, running_layout, world_size
+from training.scale.ranks import (
+    VISIBLE,
+    is_first_rank,
+    name_checkpoints,
+    own_device,
+    prepare_ranks,
+    running_layout,
+    world_size,
+)
 
 
 def test_one_process_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,6 +35,22 @@ def test_several_processes_on_a_cpu_train_together(monkeypatch: pytest.MonkeyPat
     assert ON_CPU not in alone
     assert together[ON_CPU] == "true"
     assert told[ON_CPU] == "false"
+
+
+@pytest.mark.parametrize(
+    ("visible", "kept"), [(None, "0"), ("0,1,2", "0"), ("3,1", "3"), ("GPU-aa11,GPU-bb22", "GPU-aa11"), ("", "")]
+)
+def test_one_process_sees_one_gpu(visible: str | None, kept: str) -> None:
+    """With two, transformers trains through `nn.DataParallel`: every run on a machine of several GPUs broke off."""
+    environment = {} if visible is None else {VISIBLE: visible}
+    prepare_ranks(environment)
+    assert environment[VISIBLE] == kept
+
+
+def test_several_processes_see_all_and_know_theirs() -> None:
+    environment = {"WORLD_SIZE": "2", "LOCAL_RANK": "1", VISIBLE: "4,5", ON_CPU: "false"}
+    prepare_ranks(environment)
+    assert (environment[VISIBLE], own_device(environment), own_device({})) == ("4,5", "cuda:1", "cuda:0")
 
 
 def test_several_processes_on_gpus_do_not_train_on_the_cpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Two processes that train together, with DDP or FSDP2, learn what one learns: a real launch, with gloo on the CPU."""
+"""Two processes that train together, with DDP or FSDP2, learn what one learns: a real launch.
+
+With gloo on the CPU, or NCCL where the tests are shown two GPUs.
+"""
 
 import json
 import os
@@ -13,6 +16,7 @@ from training.config import StageConfig
 from training.config.presets import resolve_stage
 from training.launch import child_environment
 from training.learning import read_size
+from training.memory.device import find_gpus
 from training.memory.stage_plan import run_shape_of
 from training.memory.weights import adapter_bytes, gradient_bytes, optimizer_bytes, weight_bytes
 from training.scale.config import Layout, Strategy
@@ -53,7 +57,8 @@ sys.exit(main(sys.argv[1:]))
 """
 """`python -m training.run` that counts the bytes which its process holds itself."""
 SHAPE: dict[str, Any] = {"method": "sft", "max_steps": 6, "max_length": 128, "learning_rate": 0.01, "checkpoint_every_steps": 3}
-QUIET = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+ON_GPUS = bool(os.environ.get("TUNEWRIGHT_TEST_GPU"))
+QUIET = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "0,1" if ON_GPUS else ""}
 
 
 def train(bench: Bench, name: str, layout: Layout, **settings: Any) -> dict[str, Any]:
@@ -71,9 +76,13 @@ def train(bench: Bench, name: str, layout: Layout, **settings: Any) -> dict[str,
 
 
 @pytest.mark.slow
+@pytest.mark.gpu
 @pytest.mark.parametrize("tuning", ["full", "lora"])
-def test_two_ranks_have_the_loss_of_one(bench: Bench, tuning: str) -> None:
-    settings = {"tuning": tuning, "gradient_accumulation": 1, "gradient_checkpointing": False}
+def test_two_ranks_have_the_loss_of_one(bench: Bench, tuning: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    if ON_GPUS and len(find_gpus()) < 2:
+        pytest.skip("two GPUs are needed")
+    settings = {"tuning": tuning, "gradient_accumulation": 1, "gradient_checkpointing": False, "precision": "fp32"}
     one = train(bench, f"one-{tuning}", Layout(), batch_size=8, **settings)
     for strategy in ("ddp", "fsdp2"):
         two = train(bench, f"{strategy}-{tuning}", Layout(processes=2, strategy=strategy), batch_size=4, **settings)
