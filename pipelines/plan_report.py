@@ -24,7 +24,7 @@ MOMENTS = {
     "backward": "layers go back",
     "step": "gradients are there",
 }
-PARTS = ("weights", "adapters", "gradients", "optimizer", "activations", "workspace", "logits")
+PARTS = ("weights", "adapters", "gradients", "optimizer", "buckets", "activations", "workspace", "logits")
 
 
 def print_plan(plan: TrainingPlan, console: Console, *, shows_values: bool = True) -> None:

@@ -79,7 +79,8 @@ def build_nf4(size: str) -> Any:
         if weight.is_meta:
             values = torch.ones(weight.shape, dtype=torch.bfloat16, device="cuda") if "norm" in name else _random(weight.shape)
             _set(model, name, torch.nn.Parameter(values, requires_grad=False))
-    model.model.rotary_emb = LlamaRotaryEmbedding(model.config, device="cuda")
+    model.tie_weights()
+    model.model.rotary_emb = LlamaRotaryEmbedding(model.config).to("cuda")
     return model
 
 

@@ -20,9 +20,9 @@ from benchmarks.gpu.trl_rivals import build_dpo_trainer, run_dpo
 from benchmarks.gpu.workload import to_device
 
 
-def draw_pairs(num: int, vocab_size: int, prompt: int, answer: int, *, is_varied: bool = False) -> list[Any]:
+def draw_pairs(num: int, vocab_size: int, prompt: int, answer: int, *, is_varied: bool = False, seed: int = 0) -> list[Any]:
     """Return pairs of token ids of fixed sizes, or of answers between a half and three halves of the size."""
-    rng = random.Random(0)
+    rng = random.Random(seed)
 
     def draw(size: int) -> list[int]:
         return [rng.randrange(vocab_size) for _ in range(size)]
@@ -33,24 +33,25 @@ def draw_pairs(num: int, vocab_size: int, prompt: int, answer: int, *, is_varied
     return [(draw(prompt), draw(size()), draw(size())) for _ in range(num)]
 
 
-def compare_losses(size: str, device: str, dtype: Any, num: int = 4) -> dict[str, float]:
-    """Return TRL's loss and ours on the same pairs and the same adapters, which change something."""
+def compare_losses(size: str, device: str, dtype: Any, seed: int, num: int = 4) -> tuple[float, float]:
+    """Return TRL's loss and ours on the same pairs, in one precision; weights and adapters depend on `seed` alone."""
     import torch
 
     from training.kernels.attach import attach_kernels
     from training.kernels.shared_prefix import answer_log_probs, pack_pairs, sigmoid_loss
 
-    pairs = draw_pairs(num, CONFIGS[size]["vocab_size"] - 4, 60, 20, is_varied=True)
-    torch.manual_seed(0)
+    pairs = draw_pairs(num, CONFIGS[size]["vocab_size"] - 4, 60, 20, is_varied=True, seed=seed)
+    torch.manual_seed(seed)
     with tempfile.TemporaryDirectory() as folder:
         trainer = build_dpo_trainer(
-            build_model(size, device, dtype), pairs, device, folder, num_steps=1, per_device_train_batch_size=num,
-            gradient_checkpointing=False,
+            build_model(size, device, torch.bfloat16).to(dtype), pairs, device, folder, num_steps=1,
+            per_device_train_batch_size=num, gradient_checkpointing=False,
         )  # fmt: skip
         model = trainer.model
+        draws = torch.Generator().manual_seed(seed)
         for name, weight in model.named_parameters():
-            if "lora_B" in name:
-                torch.nn.init.normal_(weight, std=0.02)
+            if "lora_" in name:
+                weight.data.copy_(0.02 * torch.randn(weight.shape, generator=draws))
         batch = trainer._prepare_inputs(next(iter(trainer.get_train_dataloader())))
         with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=dtype == torch.bfloat16):
             theirs = float(trainer.compute_loss(model, batch))
@@ -60,16 +61,28 @@ def compare_losses(size: str, device: str, dtype: Any, num: int = 4) -> dict[str
         with model.disable_adapter():
             reference = answer_log_probs(model, pack)
         ours = float(sigmoid_loss(answer_log_probs(model, pack), reference, 0.1)[0])
-    return {"trl": theirs, "ours": ours, "difference": abs(theirs - ours)}
+    return theirs, ours
 
 
-def compare_precisions(size: str, device: str) -> dict[str, dict[str, float]]:
-    """Return both losses in float32, and in bfloat16 where there is a GPU."""
+def compare_precisions(size: str, device: str, num_seeds: int = 6) -> dict[str, dict[str, float]]:
+    """Return, over several models and batches, how far ours is from TRL's loss, and each in bfloat16 from its own in float32.
+
+    Without the second, the first says nothing in bfloat16: two correct orders of rounding are as far apart as either is from
+    the loss without rounding.
+    """
     import torch
 
-    losses = {"fp32": compare_losses(size, device, torch.float32)}
-    if device != "cpu":
-        losses["bf16"] = compare_losses(size, device, torch.bfloat16)
+    pairs = {
+        name: [compare_losses(size, device, dtype, seed) for seed in range(num_seeds)]
+        for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
+    }
+    losses: dict[str, dict[str, float]] = {
+        name: {"difference": max(abs(theirs - ours) for theirs, ours in both), "trl": both[0][0], "ours": both[0][1]}
+        for name, both in pairs.items()
+    }
+    for place, name in enumerate(("trl", "ours")):
+        apart = [abs(half[place] - whole[place]) for half, whole in zip(pairs["bf16"], pairs["fp32"], strict=True)]
+        losses["bf16"] |= {f"{name}_from_fp32_max": max(apart), f"{name}_from_fp32_mean": sum(apart) / num_seeds}
     return losses
 
 

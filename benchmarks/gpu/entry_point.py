@@ -9,7 +9,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,8 @@ from benchmarks.gpu.workload import draw_lengths
 from curation.records import Example, Message, Provenance
 from curation.store import Store
 from training.config import StageConfig
+from training.scale.config import Layout
+from training.scale.launch_command import build_launch
 from training.spec import RunSpec
 
 WORDS = [f"{one}{two}{three}" for one in "bdfgklmnprstvz" for two in "aeiou" for three in "lmnrst"]
@@ -76,9 +77,13 @@ def make_folder(size: str, folder: Path, device: str, num_rows: int, longest: in
 
 
 def run_entry_point(
-    size: str, stage: dict[str, Any], folder: Path, device: str, *, num_rows: int, first_step: int, longest: int = 4096
-) -> Run:
-    """Train in a child process and read its progress. Raises RuntimeError with the end of its output if it fails."""
+    size: str, stage: dict[str, Any], folder: Path, device: str, *, num_rows: int, first_step: int, longest: int = 4096,
+    layout: Layout | None = None,
+) -> Run:  # fmt: skip
+    """Train in a child process, or in one for each device of a layout, and read its progress.
+
+    Raises RuntimeError with the end of its output if it fails.
+    """
     parent, url, root, lengths = make_folder(size, folder, device, num_rows, longest)
     work = folder / "work"
     work.mkdir()
@@ -86,8 +91,10 @@ def run_entry_point(
         config=StageConfig(**stage), store_url=url, tables={"examples": root}, parent_model=str(parent), work_folder=str(work)
     )
     started = time.perf_counter()
-    command = [sys.executable, "-W", "ignore", "-m", "training.run", str(spec.write(work / "spec.json"))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+    launch = build_launch(spec.write(work / "spec.json"), layout or Layout())
+    launch.write()
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(launch.command, capture_output=True, text=True, check=False, env=environment)
     wall = time.perf_counter() - started
     log = (done.stdout + done.stderr)[-3000:]
     if done.returncode:

@@ -23,6 +23,8 @@ class Setting:
     tokens: int
     tuning: str = "lora"
     is_checkpointed: bool = False
+    share: float | None = None
+    """Of the layers, counted from the first, that are computed again; None: all, where any are."""
     is_fused: bool = True
     is_offloaded: bool = False
     optimizer: str = "adamw"
@@ -114,10 +116,13 @@ def build_trained(setting: Setting, device: str) -> tuple[Any, Any, str]:
     import torch
 
     from training.kernels.attach import attach_kernels
+    from training.methods.checkpointing import checkpoint_layers
 
     dtype = torch.bfloat16 if device != "cpu" else torch.float32
     is_nf4 = setting.tuning == "qlora" and device != "cpu"
     model = build_nf4(setting.size) if is_nf4 else build_model(setting.size, device, dtype)
+    if setting.share is not None:
+        checkpoint_layers(model, round(setting.share * model.config.num_hidden_layers))
     if setting.tuning != "full":
         import peft
 

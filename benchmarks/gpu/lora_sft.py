@@ -14,6 +14,7 @@ from benchmarks.gpu.entry_point import run_entry_point
 from benchmarks.gpu.loop import ALL_LINEAR
 from benchmarks.gpu.measure import Measured, Report, operations_per_token
 from benchmarks.gpu.trl_rivals import run_sft
+from training.scale.config import Layout
 
 STAGE: dict[str, Any] = {
     "method": "sft", "tuning": "lora", "packing": True, "gradient_accumulation": 1, "epochs": 1.0, "max_length": 4096,
@@ -21,21 +22,27 @@ STAGE: dict[str, Any] = {
 }  # fmt: skip
 
 
-def run_ours(name: str, size: str, report: Report, device: str, scratch: Path, *, num_steps: int, **changes: Any) -> None:
-    """Measure a run of the entry point of about so many steps."""
+def run_ours(
+    name: str, size: str, report: Report, device: str, scratch: Path, *, num_steps: int, layout: Layout | None = None,
+    **changes: Any,
+) -> None:  # fmt: skip
+    """Measure a run of the entry point of about so many steps, on one device or on those of a layout."""
     stage = {**STAGE, **changes}
     row = Measured(name, size, settings=dict(stage))
     folder = Path(tempfile.mkdtemp(dir=scratch))
     longest = stage["max_length"]
     try:
-        num_rows = num_steps * stage["tokens_per_batch"] // min(430, longest // 3)
-        run = run_entry_point(size, stage, folder, device, num_rows=num_rows, first_step=num_steps // 4, longest=longest)
+        num_devices = layout.world_size if layout else 1
+        num_rows = num_devices * num_steps * stage["tokens_per_batch"] // min(430, longest // 3)
+        run = run_entry_point(
+            size, stage, folder, device, num_rows=num_rows, first_step=num_steps // 4, longest=longest, layout=layout
+        )
         row.tokens_per_s, row.loss = run.tokens_per_s, run.loss
         row.settings |= {"trained_tokens": run.trained_tokens, "wall_s": round(run.wall_s, 1)}
         is_full = stage["tuning"] == "full"
         work = operations_per_token(size, run.lengths, is_full=is_full, is_checkpointed=bool(stage["gradient_checkpointing"]))
-        row.share = run.tokens_per_s * work / (report.head["matmul_tflops"] * 1e12)
-        row.step_s = stage["tokens_per_batch"] / max(1e-9, run.tokens_per_s)
+        row.share = run.tokens_per_s * work / (num_devices * report.head["matmul_tflops"] * 1e12)
+        row.step_s = num_devices * stage["tokens_per_batch"] / max(1e-9, run.tokens_per_s)
         row.peak_gib = run.peak_gib
         print(run.log[-1500:], flush=True)
     except Exception as error:

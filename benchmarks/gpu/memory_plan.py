@@ -16,10 +16,10 @@ from training.memory.stage_plan import run_shape_of
 from training.scale.config import Layout
 
 
-def _of(size: str, tokens: int, tuning: str, is_checkpointed: bool, rank: int = 16) -> Setting:
-    kept = "checkpointed" if is_checkpointed else "kept"
+def _of(size: str, tokens: int, tuning: str, is_checkpointed: bool, rank: int = 16, share: float | None = None) -> Setting:
+    kept = "kept" if not is_checkpointed else "checkpointed" if share is None else f"{share:.0%} checkpointed"
     name = f"{tuning} r{rank}, {tokens} tokens, {kept}"
-    return Setting(name, size, tokens, tuning, is_checkpointed=is_checkpointed, rank=rank, num_steps=2, num_warm=1)
+    return Setting(name, size, tokens, tuning, is_checkpointed=is_checkpointed, share=share, rank=rank, num_steps=2, num_warm=1)
 
 
 GRID = (
@@ -28,7 +28,8 @@ GRID = (
     _of("3b", 4096, "lora", False), _of("3b", 16384, "lora", True), _of("3b", 8192, "full", True),
     _of("3b", 8192, "qlora", True), _of("8b", 4096, "lora", False), _of("8b", 8192, "lora", False, 64),
     _of("8b", 8192, "lora", True), _of("8b", 4096, "qlora", False), _of("8b", 16384, "qlora", True),
-    _of("8b", 4096, "full", True),
+    _of("8b", 4096, "full", True), _of("1b", 32768, "lora", True, 16, 0.5), _of("1b", 16384, "full", True, 16, 0.5),
+    _of("8b", 16384, "lora", True, 16, 0.25), _of("8b", 16384, "qlora", True, 16, 0.5), _of("8b", 8192, "full", True, 16, 0.5),
 )  # fmt: skip
 
 
@@ -37,12 +38,13 @@ def foretell(setting: Setting) -> float:
     full = setting.tuning == "full"
     stage = StageConfig(
         method="sft", tuning="full" if full else "lora", packing=True, tokens_per_batch=setting.tokens,
-        max_length=min(setting.longest, setting.tokens), gradient_checkpointing=setting.is_checkpointed,
+        max_length=min(setting.longest, setting.tokens), gradient_checkpointing=setting.share or setting.is_checkpointed,
         gradient_accumulation=1, optimizer="adamw_8bit" if full else "adamw", precision="bf16",
         lora=None if full else LoraConfig(rank=setting.rank),
     )  # fmt: skip
-    run = run_shape_of(stage, Layout(), is_on_gpu=True)
-    return estimate_peak(shape_of(setting.size), replace(run, **_changes(setting))).allocated / GIB
+    shape = shape_of(setting.size)
+    run = run_shape_of(stage, Layout(), is_on_gpu=True, num_layers=shape.num_layers)
+    return estimate_peak(shape, replace(run, **_changes(setting))).allocated / GIB
 
 
 def _changes(setting: Setting) -> dict[str, Any]:
@@ -80,7 +82,8 @@ def main() -> None:
             row.name,
             {name: row.settings.get(name) for name in ("measured_gib", "foretold_gib", "off_percent", "foretold")},
         )
-    off = [row.settings["off_percent"] for row in report.rows if "off_percent" in row.settings and not row.error]
+    measured = [row for row in report.rows if row.peak_gib and not row.error]
+    off = [row.settings["off_percent"] for row in measured if "off_percent" in row.settings]
     within = [number for number in off if -2 <= number <= 10]
     print(json.dumps({"configurations": len(report.rows), "compared": len(off), "within": len(within), "off_percent": off}))
 

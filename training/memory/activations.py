@@ -61,8 +61,8 @@ def _input_bytes(shape: ModelShape, run: RunShape) -> int:
         copies = 1 if learning and not (run.is_gate_fused and group == ("down_proj",)) else 0
         is_cast = run.precision == "mixed" and group != ("down_proj",) and group != ("o_proj",)
         value = run.compute_bytes
-        if run.is_adapter and run.is_adapter_fp32 and not run.is_gate_fused:  # PEFT makes a copy for each reader
-            copies, value = len(learning), run.trainable_bytes
+        if run.is_adapter and run.is_adapter_fp32 and not run.is_gate_fused:
+            copies = len(learning)  # PEFT casts to fp32 for each reader, and autocast back: that copy is kept
         elif is_cast:  # and so does autocast
             copies = len(learning)
         elif group == ("o_proj",):

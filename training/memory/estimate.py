@@ -15,6 +15,7 @@ from training.memory.model_shape import ModelShape
 from training.memory.run_shape import RunShape
 from training.memory.weights import (
     adapter_bytes,
+    bucket_bytes,
     cast_bytes,
     gradient_bytes,
     optimizer_bytes,
@@ -63,6 +64,7 @@ def estimate_peak(architecture: ModelShape, settings: RunShape) -> MemoryEstimat
         "weights": weight_bytes(architecture, settings),
         "adapters": adapter_bytes(architecture, settings),
         "optimizer": optimizer_bytes(architecture, settings),
+        "buckets": bucket_bytes(architecture, settings),
     }
     gradients = gradient_bytes(architecture, settings)
     early = gradients if settings.accumulation > 1 else 0

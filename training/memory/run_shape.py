@@ -72,7 +72,7 @@ class RunShape:
     """`bf16` stores and computes in bf16; `mixed` stores in fp32 and computes in bf16; `fp32` does neither."""
 
     is_adapter_fp32: bool = False
-    """Whether adapters are stored in fp32, as PEFT does unless told; if not fused, each keeps an fp32 copy of its input."""
+    """Whether adapters are stored in fp32, as PEFT does unless told; if not fused, each keeps a copy of its input."""
 
     has_reference: bool = False
     """Whether the model as it was is asked as well: a whole copy in full fine-tuning, the base without adapters otherwise."""

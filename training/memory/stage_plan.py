@@ -185,7 +185,7 @@ def run_shape_of(stage: StageConfig, layout: Layout, *, is_on_gpu: bool, num_lay
         is_head_fused=is_on_gpu,
         attention="varlen" if packed and is_on_gpu else "sdpa",
         precision=_precision(stage, is_on_gpu, steps_in_backward),
-        is_adapter_fp32=packed and stage.tuning != "full",
+        is_adapter_fp32=stage.tuning != "full",
         has_reference=_has_reference(stage),
         num_frozen_copies=len(stage.other_models),
         world_size=layout.world_size // layout.scale.parallel.replicate,  # copies share nothing

@@ -50,6 +50,15 @@ def gradient_bytes(shape: ModelShape, run: RunShape) -> int:
     return whole if run.sharding == "none" else whole // run.world_size
 
 
+def bucket_bytes(shape: ModelShape, run: RunShape) -> int:
+    """Return the bytes of the buckets in which DDP averages gradients between devices: as large as all gradients together.
+
+    They stay for the whole run (torch 2.13, `DistributedDataParallel` without `gradient_as_bucket_view`).
+    """
+    is_copied = run.world_size > 1 and run.sharding == "none" and not run.is_optimizer_in_backward
+    return num_trainable(shape, run) * run.trainable_bytes if is_copied else 0
+
+
 def waiting_head_bytes(shape: ModelShape, run: RunShape) -> int:
     """Return the bytes of the head's gradient while the layers go backward; 0 where the head is frozen.
 
