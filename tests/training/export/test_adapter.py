@@ -52,7 +52,7 @@ def test_a_padded_adapter_is_the_same_update(
     assert config["use_rslora"] is False
     assert config["lora_alpha"] / config["r"] == scale_of({"r": rank, "lora_alpha": alpha, "use_rslora": rslora})
     before, after = updates(source), updates(written)
-    assert all(after[key].equal(before[key]) for key in before)
+    assert all(after[key].allclose(before[key], rtol=1e-12, atol=1e-15) for key in before), "but for the order of a sum"
     check_adapter(written, source, name="demo")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.methods.two_words import QUICK, World, build_world, train_base, train_knowing, train_unsure
+from tests.training.methods.two_words import PREPARED, World, build_world, train_base, train_knowing, train_unsure
 from training.config import StageConfig
 
 
@@ -30,5 +30,5 @@ def start(world: World, knowing: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def reward_model(world: World, start: Path) -> Path:
-    config = StageConfig(method="reward", tuning="full", max_steps=40, learning_rate=0.003, **QUICK)
+    config = StageConfig(method="reward", tuning="full", max_steps=40, learning_rate=0.003, **PREPARED)
     return world.run(config, "reward_model", parent_model=str(start))

@@ -30,7 +30,7 @@ from training.config import (
     StageConfig,
 )
 
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow, pytest.mark.gpu]
 """The libraries warn about each other."""
 
 RL = RlConfig(max_new_tokens=8, kl_coefficient=0.02)

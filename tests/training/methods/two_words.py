@@ -32,6 +32,9 @@ QUICK: dict[str, Any] = {
     "gradient_checkpointing": False,
 }
 
+PREPARED: dict[str, Any] = {**QUICK, "precision": "fp32"}
+"""Models to start from know the same on every device."""
+
 
 def prompt_of(number: int) -> tuple[Message, ...]:
     """Return the prompt of a row; even numbers ask for boats."""
@@ -136,13 +139,13 @@ def train_base(world: World) -> Path:
 
 def train_knowing(world: World, base: Path) -> Path:
     """Train a model that knows the right answers: a teacher."""
-    config = StageConfig(method="sft", tuning="full", max_steps=100, learning_rate=0.004, **QUICK)
+    config = StageConfig(method="sft", tuning="full", max_steps=100, learning_rate=0.004, **PREPARED)
     return world.run(config, "knowing", parent_model=str(base))
 
 
 def train_unsure(world: World, knowing: Path) -> Path:
     """Make that model unsure: it answers questions for bread no better than by chance."""
-    config = StageConfig(method="sft", tuning="full", max_steps=12, learning_rate=0.001, **QUICK)
+    config = StageConfig(method="sft", tuning="full", max_steps=12, learning_rate=0.001, **PREPARED)
     return world.run(config, "start", parent_model=str(knowing), tables={"examples": world.tables["unsure"]})
 
 
