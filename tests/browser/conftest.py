@@ -25,16 +25,21 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+WAIT = 300_000
+"""Milliseconds that anything may take in a browser before a test gives up: no test is decided by time."""
 REFUSED = "Failed to load resource"
 """How Chromium logs an answer of 400 and above, or none; a test that provokes one allows it."""
 
 
 @pytest.fixture(scope="module")  # two of them in one process disturb each other, and other files have their own
 def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
+    """A browser in which every page waits long, also those that a page opens."""
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=WAIT)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS, timeout=WAIT)
+        browser.on("context", lambda context: context.set_default_timeout(WAIT))
         yield browser
         browser.close()
 
@@ -94,7 +99,6 @@ def open_page(chromium: Any, address: str, allowed: list[str]) -> Iterator[Calla
     def open_at(path: str, *, context: Any = None, **options: Any) -> Any:
         if context is None:
             context = chromium.new_context(base_url=address, **options)
-            context.set_default_timeout(60_000)
             contexts.append(context)
         page = context.new_page()
         page.on("console", note_message)

@@ -1,12 +1,10 @@
 """The page of a preflight in a real browser: nothing hostile runs, no request leaves it, both schemes are readable."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.conftest import ARGUMENTS
 from training.preflight.findings import Finding, PreflightReport, RowView, Token
 from training.preflight.saving import save_report
 
@@ -38,24 +36,20 @@ def make_report() -> PreflightReport:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1200, 380])
-def test_the_page_is_offline_harmless_and_readable(tmp_path: Path, scheme: Any, width: int) -> None:
+def test_the_page_is_offline_harmless_and_readable(chromium: Any, tmp_path: Path, scheme: Any, width: int) -> None:
     from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import sync_playwright
 
     page_file = save_report(make_report(), tmp_path)
-    executable = shutil.which("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        requests: list[str] = []
-        messages: list[str] = []
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: messages.append(message.text))
-        page.goto(page_file.as_uri())
-        assert page.title() == "sft_model: preflight"
-        assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-        assert page.evaluate("document.scripts.length + document.images.length") == 0
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert messages == []
-        assert Axe().run(page).violations_count == 0
-        browser.close()
+    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    requests: list[str] = []
+    messages: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: messages.append(message.text))
+    page.goto(page_file.as_uri())
+    assert page.title() == "sft_model: preflight"
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    assert page.evaluate("document.scripts.length + document.images.length") == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert messages == []
+    assert Axe().run(page).violations_count == 0
+    page.close()

@@ -13,6 +13,26 @@ from tests.evaluation.report.made_report import make_plain_report, make_report
 
 pytestmark = pytest.mark.browser
 CARDS = "#cards > .card"
+TYPE_AND_COUNT = """() => {
+  const work = {cards: 0, passes: 0, texts: 0};
+  const times = [];
+  const {filter} = Array.prototype;
+  const {toLowerCase} = String.prototype;
+  Array.prototype.filter = function (...given) { work.passes += this.length; return filter.apply(this, given); };
+  String.prototype.toLowerCase = function () { work.texts += 1; return toLowerCase.call(this); };
+  const seen = new MutationObserver(() => {});
+  seen.observe(document.getElementById("cards"), {childList: true});
+  const box = document.getElementById("search");
+  for (const text of ["s", "st", "str", "stri", ""]) {
+    const start = performance.now();
+    box.value = text;
+    box.dispatchEvent(new Event("input"));
+    times.push(performance.now() - start);
+  }
+  for (const record of seen.takeRecords()) work.cards += record.addedNodes.length;
+  return {...work, took: Math.min(...times), shown: document.getElementById("status").textContent};
+}"""
+"""Types five letters into the search, and counts what the page does for them."""
 
 
 class Opened(NamedTuple):
@@ -116,7 +136,7 @@ def test_a_number_leads_to_the_items_that_it_counts(shown: Any) -> None:
     assert shown.locator("#against").evaluate("node => node.selectedOptions[0].text") == "champion"
     assert outcome(shown, "Worse").get_attribute("aria-pressed") == "true"
     assert int(outcome(shown, "Worse").locator(".count").text_content()) >= number, "of the main task, and of the others"
-    assert shown.locator("#answers").evaluate("node => node.getBoundingClientRect().top < innerHeight")
+    shown.wait_for_function("document.getElementById('answers').getBoundingClientRect().top < innerHeight")
 
 
 def test_differences_of_words_are_marked_in_both_answers(shown: Any) -> None:
@@ -156,24 +176,20 @@ def test_the_most_telling_answers_show_without_scripts(chromium: Any, address: s
     page.close()
 
 
-def test_five_thousand_items_are_quick(chromium: Any, tmp_path: Path) -> None:
+def test_five_thousand_items_are_little_work(chromium: Any, tmp_path: Path) -> None:
     path = write_report(make_report(num_items=4900, num_sums=100), tmp_path)
     assert path.stat().st_size < 5_000_000
     started = time.monotonic()
     page = open_page(chromium, path.as_uri()).page
     assert page.locator("#status").text_content() == "1 to 20 of 5000 items"
     opened = time.monotonic() - started
-    took = page.evaluate(
-        """() => { const box = document.getElementById("search"); const times = [];
-        for (const text of ["s", "st", "str", "stri", ""]) {
-          const start = performance.now(); box.value = text; box.dispatchEvent(new Event("input"));
-          times.push(performance.now() - start); }
-        return Math.min(...times); }"""
-    )
+    work = page.evaluate(TYPE_AND_COUNT)
     page.close()
-    print(f"opened in {opened:.2f} s, {took:.0f} ms for a letter typed")
-    assert opened < 60, "seconds, however busy the machine"
-    assert took < 4000, "milliseconds for the quickest of five letters typed"
+    print(f"opened in {opened:.2f} s, {work['took']:.0f} ms for a letter typed")
+    assert work["shown"] == "1 to 20 of 5000 items"
+    assert work["cards"] == 5 * 20, "only one page of them for each letter"
+    assert work["passes"] <= 5 * 10 * 5000, "items looked at: ten times each for a letter"
+    assert work["texts"] <= 5000 + 5 * 10, "the text of an item is put together once, not for each letter"
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,7 @@ def test_no_page_has_a_serious_problem_or_scrolls_sideways(
 ) -> None:
     allowed.append(REFUSED)  # a welcome link that is not there is a 404
     options = LOOKS[look] | {"bypass_csp": True}  # axe-core is put into the page; the pages themselves run under the policy
+    options |= {"reduced_motion": "reduce"}  # else it may meet a colour on its way to another
     problems: list[str] = []
     page = open_page("/login", **options)
     for path in NOT_LOGGED_IN:

@@ -16,6 +16,7 @@ from curation.review.queue import ReviewQueue
 from curation.review.web import accounts_routes
 from curation.review.web.app import create_app
 from tests.browser.conftest import REFUSED
+from tests.browser.item_page import press_through, shown_item
 from tests.browser.review_rows import fill, make_rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -50,18 +51,6 @@ def log_in(page: Any, name: str) -> None:
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url("**/recipes/demo**")
-
-
-def shown_item(page: Any) -> str:
-    return str(page.locator("#item").get_attribute("data-item"))
-
-
-def press_through(page: Any, *keys: str) -> str:
-    before = page.evaluate("document.documentElement.dataset.painted")
-    for key in keys:
-        page.keyboard.press(key)
-    page.wait_for_function("before => document.documentElement.dataset.painted !== before", arg=before)
-    return shown_item(page)
 
 
 def decide(page: Any, number: int) -> None:

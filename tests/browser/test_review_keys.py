@@ -18,6 +18,7 @@ from curation.review.web.app import create_app
 from curation.review.web.site import OnePerson
 from curation.synthesis.ledger.call_costs import LedgerCosts
 from curation.synthesis.ledger.request_ledger import open_ledger
+from tests.browser.item_page import press_through, shown_item
 from tests.browser.review_rows import fill, make_rows
 
 pytestmark = pytest.mark.browser
@@ -57,7 +58,7 @@ def sheet(page: Any) -> list[str]:
         "rows => rows.map(row => [...row.querySelectorAll('kbd')].map(key => key.textContent).join(' '))"
     )
     page.keyboard.press("Escape")
-    assert not page.locator("#help").evaluate("help => help.open")
+    page.wait_for_selector("#help:not([open])", state="attached")
     return list(rows)
 
 
@@ -105,15 +106,9 @@ def test_the_sheet_lists_what_the_keys_do_and_nothing_else_does_anything(queue: 
 def test_n_is_the_next_item_wherever_there_is_one(queue: ReviewQueue, open_page: OpenPage) -> None:
     items = fill(queue, [item for item in make_rows(3) if item.kind == "example"])
     page = open_page("/recipes/demo")
-    seen = []
-    for _ in range(3):
-        page.keyboard.press("n")
-        page.wait_for_function(
-            "seen => { const item = document.querySelector('#item'); return item && !seen.includes(item.dataset.item); }",
-            arg=seen,
-        )
-        page.wait_for_function("() => !document.querySelector('main').inert")
-        seen.append(page.locator("#item").get_attribute("data-item"))
+    page.keyboard.press("n")
+    page.wait_for_selector("html[data-painted] #item")  # by now its keys work
+    seen = [shown_item(page), press_through(page, "n"), press_through(page, "n")]
     assert set(seen) == {item.key for item in items}
     assert queue.verdicts_after(0) == []
     queue.submit(seen[0], "approve", "Bob")
@@ -171,7 +166,8 @@ def test_without_scripts_the_cost_is_a_link(queue: ReviewQueue, open_page: OpenP
     fill(queue, [with_calls(item, pay(home, 2.5))])
     page = open_page(f"/recipes/demo/items/{item.key}", java_script_enabled=False)
     page.locator("#provenance > summary").click()
-    page.get_by_role("link", name="Look it up").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Look it up").click()
     assert "$2.50 in 1 call" in page.locator("#cost").inner_text()
 
 

@@ -5,8 +5,6 @@ payloads in their reasons, edits and names; the recipe and the person are named 
 """
 
 import re
-import shutil
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -30,21 +28,16 @@ from curation.review.queue.vote import Vote
 from curation.review.web import raw_routes
 from curation.review.web.app import create_app
 from curation.review.web.site import OnePerson
+from tests.browser.conftest import WAIT
 from tests.curation.review.payloads import LEAKS, PAYLOADS, WATCH
 
 pytestmark = pytest.mark.browser
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-]
 RECIPE = "\"><img src=x onerror=window.__pwned=1><b x='"
 PERSON = "\"'><svg onload=window.__pwned=1>\u202e{{7*7}}"
 OTHER = "</title></textarea><script>window.__pwned=1</script>"
 ON_A_PAGE = 60
+SETTLED = "() => !document.querySelector('main').inert && !document.querySelector('#cost[data-asked] a')"
+"""Condition of an item's page: no form is on its way, and neither is a cost."""
 ITEM_KINDS = ("example", "pair", "task", "document")
 
 
@@ -123,20 +116,6 @@ def app(queue: ReviewQueue) -> FastAPI:
     return made
 
 
-@pytest.fixture
-def address(app: FastAPI) -> Iterator[str]:
-    import uvicorn
-
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-
-
 class Watched:
     """A page of Chromium, and what went wrong in it."""
 
@@ -175,26 +154,23 @@ class Watched:
         return int(answer.status)
 
     def check(self, path: str) -> None:
-        """Note what ran or stands in the page that is open; if another one is just opening, in that."""
-        from playwright.sync_api import Error
+        """Note what ran or stands in the page that is open."""
+        self.problems += [f"{found} at {path}" for found in self.page.evaluate(LEAKS)]
 
-        for _ in range(3):
-            with suppress(Error):
-                self.page.wait_for_load_state()
-                self.problems += [f"{found} at {path}" for found in self.page.evaluate(LEAKS)]
-                return
-        self.problems.append(f"could not look at {path}")
+    def press(self, key: str) -> None:
+        """Press a key, and wait until all that it asked of the server has come and stands in the page."""
+        self.page.keyboard.press(key)
+        self.page.wait_for_function(SETTLED)
+        self.page.wait_for_timeout(120)  # for a payload to run in
+        self.check(f"{self.page.url} after {key}")
 
 
 @pytest.fixture
-def watched(address: str) -> Iterator[Watched]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
-        watch = Watched(browser.new_context(base_url=address).new_page(), address)
-        yield watch
-        browser.close()
+def watched(chromium: Any, address: str) -> Iterator[Watched]:
+    context = chromium.new_context(base_url=address)
+    watch = Watched(context.new_page(), address)
+    yield watch
+    context.close()
     assert watch.problems == []
 
 
@@ -239,11 +215,9 @@ def test_nothing_runs_when_the_script_of_the_page_works_with_payloads(queue: Rev
     queue.sync_items(items, ReviewConfig(policy="all", rubric=PAYLOADS[0]))
     watched.open(f"/recipes/{quote(RECIPE, safe='')}/next")
     for key in ("?", "Escape", "i", "h", "a", "1", "n", "a", "t", "e", "Escape", "b", "n", "a", "u"):
-        watched.page.keyboard.press(key)
-        watched.page.wait_for_timeout(120)
-        watched.page.wait_for_load_state()
-        watched.check(f"{watched.page.url} after {key}")
+        watched.press(key)
     assert watched.page.url.count("/items/") == 1
+    assert [verdict.decision for verdict in queue.verdicts_after(0)] == ["approve", "tie", "approve", "undo"]
 
 
 @pytest.mark.parametrize("size", [1_000_000, 10_000_000])
@@ -258,6 +232,6 @@ def test_an_item_with_huge_fields_can_be_read(queue: ReviewQueue, watched: Watch
     assert watched.open(f"{base}/items/{item.key}") == 200
     seconds = time.perf_counter() - start
     print(f"{size:,} characters: {seconds:.2f} s, {len(watched.page.content()):,} characters of page")
-    raw = watched.page.request.get(raw_routes.raw_path(RECIPE, item.key, "answer"))
+    raw = watched.page.request.get(raw_routes.raw_path(RECIPE, item.key, "answer"), timeout=WAIT)
     assert raw.text() == text
     assert raw.headers["content-type"] == "text/plain; charset=utf-8"
