@@ -64,6 +64,10 @@ class ServedTwiceError(TunewrightError):
     """The review database {path} is already served by process {pid}. SQLite has one writer: stop that process first, or use PostgreSQL (TUNEWRIGHT_DATABASE_URL)."""
 
 
+class AddressTakenError(TunewrightError):
+    """The review app cannot listen on {host}:{port}: {reason}. Choose another --port, or stop what listens there."""
+
+
 class TlsFileError(TunewrightError, ValueError):
     """TLS needs both a certificate and a key: give --tls-cert and --tls-key, each a readable PEM file ({problem})."""
 

@@ -23,7 +23,7 @@ from curation.review.queue import ReviewQueue, list_recipes
 from curation.review.schema import MIGRATIONS
 from curation.review.web import accounts_routes
 from curation.review.web.app import create_app
-from curation.review.web.serving import Tls, check_bind, first_link, hold_database, public_url
+from curation.review.web.serving import Tls, check_address, check_bind, first_link, hold_database, public_url
 from curation.review.web.site import Identity, OnePerson
 from curation.synthesis.ledger.call_costs import LedgerCosts
 
@@ -82,6 +82,7 @@ def serve(
     Raises:
         RemoteBindError: if passwords would cross a network in the clear, or nobody would be asked for one.
         ServedTwiceError: if another process serves this SQLite database.
+        AddressTakenError: if something else listens there, or this machine has no such address.
         SingleSignOnMissingError: if `oidc` is given and the extra is not installed.
         DatabaseError: if a database cannot be opened.
     """
@@ -90,6 +91,7 @@ def serve(
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(contextlib.closing(home.database("review", MIGRATIONS)))
         stack.enter_context(hold_database(database))
+        check_address(host, port)
         accounts = _open_accounts(home, stack) if login else None
         identity = AccountsIdentity(accounts, proxies=proxies, new_people=new_people) if accounts else _the_user()
         queues, costs = DatabaseQueues(database, recipes), LedgerCosts(home)

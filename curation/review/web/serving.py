@@ -8,6 +8,7 @@ with hold_database(database):                              # ServedTwiceError if
 import contextlib
 import ipaddress
 import os
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from curation.database import Database
 from curation.errors import RemoteBindError
 from curation.home import Home
 from curation.review.accounts.accounts import Accounts
-from curation.review.errors import ServedTwiceError, TlsFileError
+from curation.review.errors import AddressTakenError, ServedTwiceError, TlsFileError
 
 
 class Tls(NamedTuple):
@@ -47,6 +48,19 @@ def check_bind(host: str, *, tls: Tls | None, allow_remote: bool) -> None:
     """Refuse to send passwords over a network in the clear. Raises RemoteBindError."""
     if tls is None and not allow_remote and not is_loopback(host):
         raise RemoteBindError(host=host)
+
+
+def check_address(host: str, port: int) -> None:
+    """Find out, before anybody is told an address, whether it can be listened on. Raises AddressTakenError."""
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+    except OSError as error:
+        raise AddressTakenError(host=host, port=port, reason=error.strerror or str(error)) from error
 
 
 def is_loopback(host: str) -> bool:

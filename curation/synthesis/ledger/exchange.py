@@ -25,7 +25,16 @@ from curation.files import sync_folder
 from curation.ids import DIGEST_BYTES
 from curation.ingest.readers.limits import Fault, Limits
 from curation.records import TeacherCall
-from curation.synthesis.ledger.exchange_file import FORMAT, VERSION, iter_lines, open_lines, packed, verify_file, write_file
+from curation.synthesis.ledger.exchange_file import (
+    FORMAT,
+    SUFFIXES,
+    VERSION,
+    iter_lines,
+    open_lines,
+    packed,
+    verify_file,
+    write_file,
+)
 from curation.synthesis.ledger.exchange_rows import RefusedRowError, format_row, read_row
 from curation.synthesis.ledger.request_ledger import RequestLedger
 
@@ -80,9 +89,11 @@ def export_ledger(
             environment. A call that holds one is left out and counted.
 
     Raises:
-        LedgerFileError: the file cannot be written.
+        LedgerFileError: the file cannot be written, or its name does not say how.
         DatabaseError: the ledger cannot be read.
     """
+    if path.suffix.lower() not in SUFFIXES:
+        raise LedgerFileError(path=path, reason=f"its name must end in one of {', '.join(SUFFIXES)}, by which it is compressed")
     values = [value for value in (find_secrets(os.environ) if secrets is None else secrets).values() if value]
     part, rows = (path.with_name(f".{path.name}.{uuid.uuid4().hex}.{end}") for end in ("part", "rows"))
     try:

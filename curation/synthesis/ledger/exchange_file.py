@@ -24,6 +24,10 @@ VERSION = 1
 MAX_HEADER_BYTES = 10_000
 
 
+SUFFIXES = (*COMPRESSED_SUFFIXES, ".jsonl")
+"""Ends of names; all but the last are compressed."""
+
+
 def write_file(header: dict[str, Any], rows: Path, part: Path, path: Path) -> None:
     """Put the header, packed for itself, before the packed rows: both formats allow several pieces in a row."""
     with part.open("wb") as file:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from curation.database import Database
 from curation.errors import RemoteBindError
 from curation.home import Home
 from curation.review.config import ReviewConfig
-from curation.review.errors import ServedTwiceError
+from curation.review.errors import AddressTakenError, ServedTwiceError
 from curation.review.queue import ReviewQueue, open_queue
 from curation.review.web.serve import DatabaseQueues, serve
 from tests.curation.review.web.test_serving import write_certificate
@@ -56,6 +57,14 @@ def test_a_queue_is_opened_in_the_home_and_closed_again(home: Home) -> None:
         queue.sync_items([], ReviewConfig())
     with open_queue(home, "demo") as queue:
         assert queue.settings().policy == "all"
+
+
+def test_nobody_gets_a_link_to_what_another_program_answers(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(AddressTakenError, match=f"cannot listen on 127.0.0.1:{port}: .*--port"):
+            serve(home, port=port)
+    assert capsys.readouterr().out == ""
 
 
 def test_the_server_answers_on_loopback_and_stops_when_told(home: Home) -> None:

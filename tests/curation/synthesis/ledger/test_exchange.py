@@ -69,6 +69,13 @@ def test_a_ledger_goes_through_a_file_and_back(
     assert (again.num_added, again.num_present) == (0, 30)
 
 
+@pytest.mark.parametrize("name", ["out", "out.foo", "out.jsonl.bz2"])
+def test_a_name_that_says_no_format_is_refused(ledger: RequestLedger, tmp_path: Path, name: str) -> None:
+    with pytest.raises(LedgerFileError, match=r"must end in one of \.zst, \.gz, \.jsonl"):
+        export_ledger(ledger, tmp_path / name, secrets={})
+    assert not (tmp_path / name).exists()
+
+
 def test_the_same_ledger_gives_the_same_file(ledger: RequestLedger, tmp_path: Path) -> None:
     fill(ledger)
     files = [tmp_path / name for name in ("a.zst", "b.zst", "a.gz", "b.gz")]
