@@ -71,7 +71,7 @@ def test_a_ledger_goes_through_a_file_and_back(
 
 @pytest.mark.parametrize("name", ["out", "out.foo", "out.jsonl.bz2"])
 def test_a_name_that_says_no_format_is_refused(ledger: RequestLedger, tmp_path: Path, name: str) -> None:
-    with pytest.raises(LedgerFileError, match=r"must end in one of \.zst, \.gz, \.jsonl"):
+    with pytest.raises(LedgerFileError, match=r"must end in one of \.gz, \.zst, \.jsonl"):
         export_ledger(ledger, tmp_path / name, secrets={})
     assert not (tmp_path / name).exists()
 
