@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 OpenPage = Callable[..., Any]
 PASSWORD = "correct horse battery"
 OFFLINE_MS = 30_000
+KEPT = "Object.keys(localStorage).filter(key => key.startsWith('tunewright.outbox ')).length"
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def work_without_network(page: Any, queue: ReviewQueue) -> None:
     page.wait_for_function("before => document.documentElement.dataset.painted !== before", arg=before)
     assert page.get_by_text("You are offline").count() == 0
     assert [verdict.key for verdict in queue.verdicts_after(num_before)] == [item]
-    assert page.evaluate("localStorage.getItem('tunewright.outbox')") is None
+    assert page.evaluate(KEPT) == 0
 
 
 def work_in_two_tabs(page: Any, queue: ReviewQueue, open_page: OpenPage) -> None:
@@ -137,6 +138,32 @@ def test_what_was_decided_without_network_survives_a_crash_of_the_browser(
     again.reload()
     again.wait_for_timeout(500)
     assert len(queue.verdicts_after(0)) == 1
+
+
+def test_two_tabs_without_network_keep_what_each_decided(queue: ReviewQueue, open_page: OpenPage, allowed: list[str]) -> None:
+    """As if both had read at once what waits in the browser: none writes over what the other has kept since."""
+    allowed.append(REFUSED)
+    fill(queue, make_rows(3))
+    one = open_page("/recipes/demo/next?kind=example")
+    log_in(one, "Ada")
+    context, items = one.context, [shown_item(one)]
+    other = open_page("/recipes/demo/next?kind=example", context=context)
+    if shown_item(other) == items[0]:
+        other.keyboard.press("n")
+        other.wait_for_function("item => document.getElementById('item')?.dataset.item !== item", arg=items[0])
+    items.append(shown_item(other))
+    other.evaluate("Storage.prototype.getItem = () => null")
+    context.set_offline(True)
+    for page in (one, other):
+        page.keyboard.press("a")
+        page.get_by_text("You are offline").wait_for()
+    assert one.evaluate(KEPT) == 2
+    one.close()
+    other.close()
+    context.set_offline(False)
+    again = open_page("/recipes/demo", context=context)
+    again.wait_for_function(f"() => {KEPT} === 0")
+    assert [[verdict.decision for verdict in queue.history(item)] for item in items] == [["approve"], ["approve"]]
 
 
 def test_an_edit_outlives_its_session(queue: ReviewQueue, open_page: OpenPage, accounts: Accounts, allowed: list[str]) -> None:

@@ -3,7 +3,7 @@
 
 import { banner, dropBanner, say } from "./banners.js";
 
-const KEY = "tunewright.outbox";
+const PREFIX = "tunewright.outbox "; // one key an entry: tabs that wrote one list together could overwrite what the other kept
 const RETRY_MS = 3000;
 const TIMEOUT_MS = 20000;
 const BUSY = new Set([502, 503, 504]);
@@ -76,9 +76,20 @@ function pause() {
 }
 
 function all() {
+  const found = [];
+  for (const key of keys()) {
+    try {
+      found.push(JSON.parse(localStorage.getItem(key)));
+    } catch {
+      // What is no entry stays where it is.
+    }
+  }
+  return found.filter((entry) => entry?.token).sort((one, other) => one.kept - other.kept);
+}
+
+function keys() {
   try {
-    const found = JSON.parse(localStorage.getItem(KEY) ?? "[]");
-    return Array.isArray(found) ? found : [];
+    return Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
   } catch {
     return [];
   }
@@ -90,18 +101,17 @@ function list() {
 }
 
 function keep(entry) {
-  store([...all().filter((other) => other.token !== entry.token), entry]);
+  try {
+    localStorage.setItem(PREFIX + entry.token, JSON.stringify({ kept: Date.now(), ...entry }));
+  } catch {
+    // The browser keeps nothing; the page that is open still sends it.
+  }
 }
 
 function forget(entry) {
-  store(all().filter((other) => other.token !== entry.token));
-}
-
-function store(entries) {
   try {
-    if (entries.length) localStorage.setItem(KEY, JSON.stringify(entries));
-    else localStorage.removeItem(KEY);
+    localStorage.removeItem(PREFIX + entry.token);
   } catch {
-    // The browser keeps nothing; the page that is open still sends it.
+    // It was never kept.
   }
 }
