@@ -78,6 +78,17 @@ def test_the_queue_says_when_what_is_open_is_for_others(
     assert "Nothing is left for you at the moment" in client.get(location).text
 
 
+def test_who_holds_the_last_open_item_is_told_to_go_on_with_it(
+    client: TestClient, queue: ReviewQueue, items: list[ReviewItem]
+) -> None:
+    for item in items[1:]:
+        queue.submit(item.key, "approve", "Ada")
+    assert queue.claim("Ada", item_key=items[0].key)
+    page = client.get(client.get("/recipes/demo/next").headers["location"]).text
+    assert "continue with what is kept for you below" in page
+    assert "with other reviewers" not in page
+
+
 def test_undo_goes_back_to_the_item_and_says_so(client: TestClient, queue: ReviewQueue, items: list[ReviewItem]) -> None:
     verdict = queue.submit(items[0].key, "edit", "Ada", edited_answer="Better, <b>much</b> better.")
     path = f"/recipes/demo/items/{items[0].key}"
