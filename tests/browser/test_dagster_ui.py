@@ -95,6 +95,7 @@ def test_loss_and_counts_are_plotted(address: str, page: Page) -> None:
     page.get_by_text("Plots", exact=True).first.click()
     page.get_by_text("final_loss").first.wait_for()
     page.locator("canvas").first.wait_for()
+    assert page.locator("canvas").count() > 0
     _shoot(page, "plots")
 
 

@@ -60,14 +60,12 @@ def _input_bytes(shape: ModelShape, run: RunShape) -> int:
         learning = [name for name in group if not run.is_adapter or name in run.target_modules]
         copies = 1 if learning and not (run.is_gate_fused and group == ("down_proj",)) else 0
         is_cast = run.precision == "mixed" and group != ("down_proj",) and group != ("o_proj",)
-        value = run.compute_bytes
-        if run.is_adapter and run.is_adapter_fp32 and not run.is_gate_fused:
-            copies = len(learning)  # PEFT casts to fp32 for each reader, and autocast back: that copy is kept
-        elif is_cast:  # and so does autocast
+        is_cast_back = run.is_adapter and run.is_adapter_fp32 and not run.is_gate_fused  # PEFT casts to fp32 for each reader
+        if is_cast_back or is_cast:  # autocast makes a copy for each reader, and that is kept
             copies = len(learning)
         elif group == ("o_proj",):
             copies = 0  # what attention keeps anyway
-        total += copies * widths[group[0]] * value
+        total += copies * widths[group[0]] * run.compute_bytes
         total += len(learning) * run.rank * run.compute_bytes if run.is_adapter else 0
     return total
 

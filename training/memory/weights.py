@@ -56,7 +56,7 @@ def bucket_bytes(shape: ModelShape, run: RunShape) -> int:
     They stay for the whole run (torch 2.13, `DistributedDataParallel` without `gradient_as_bucket_view`).
     """
     is_copied = run.world_size > 1 and run.sharding == "none" and not run.is_optimizer_in_backward
-    return num_trainable(shape, run) * run.trainable_bytes if is_copied else 0
+    return gradient_bytes(shape, run) if is_copied else 0
 
 
 def waiting_head_bytes(shape: ModelShape, run: RunShape) -> int:
